@@ -1,0 +1,111 @@
+// Package scheduler decides how the work of a run reaches machines: which jobs there are, in what
+// order, with what resources, and what to do when some of them fail. The decisions (plan.go,
+// reconcile.go, retry.go) are pure functions; an [Engine] carries them out.
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// JobID is the scheduler's name for a job: the array's id when the job is an array. It is no
+// identity, since a scheduler may hand out an id again: a submission's Token is.
+type JobID string
+
+// Dependency lets a job wait for another, in sbatch's words.
+type Dependency struct {
+	Kind DependencyKind
+	Job  JobID
+}
+
+// DependencyKind is one of sbatch's --dependency types.
+type DependencyKind string
+
+// The dependency types in use.
+const (
+	AfterOK    DependencyKind = "afterok"    // all tasks of the job ended well
+	AfterAny   DependencyKind = "afterany"   // all tasks ended, however
+	AfterNotOK DependencyKind = "afternotok" // the job ended and some task failed
+	AfterCorr  DependencyKind = "aftercorr"  // task i waits for task i of the job, which must end well
+)
+
+// Submission is one job to be queued: a rendered script that carries its own #SBATCH lines for
+// everything but what stands here.
+type Submission struct {
+	Name    string // kerb.GROUP.STEP[.CODE]
+	Script  string // path of the rendered script
+	Token   string // unique; becomes the job's --comment
+	Indices []int  // array indices; nil for a job that is no array
+	After   []Dependency
+	Exclude []string // nodes that must not be used
+}
+
+// TaskState is what the scheduler knows of one task of a job.
+type TaskState struct {
+	Job      JobID
+	Index    int    // array index; -1 for a job that is no array
+	Token    string // the job's --comment, where the source of the answer has it
+	State    State
+	Reason   string // the scheduler's own words: "Priority", "NonZeroExitCode", ...
+	ExitCode int
+	Signal   int
+	Node     string
+	Memory   int64 // requested bytes; 0 when unknown
+	PeakRSS  int64 // observed bytes; 0 when unknown
+	Start    time.Time
+	End      time.Time
+	Source   string // "squeue", "sacct", "local": where the fact comes from
+}
+
+// State is a task's state in SLURM's words.
+type State string
+
+// The states that are told apart. Unknown is a task that the scheduler has no record of (any more):
+// never a failure by itself.
+const (
+	Unknown     State = "UNKNOWN"
+	Pending     State = "PENDING"
+	Running     State = "RUNNING"
+	Completed   State = "COMPLETED"
+	Failed      State = "FAILED"
+	Timeout     State = "TIMEOUT"
+	OutOfMemory State = "OUT_OF_MEMORY"
+	NodeFail    State = "NODE_FAIL"
+	Preempted   State = "PREEMPTED"
+	Cancelled   State = "CANCELLED"
+)
+
+// Ended reports whether the state is final.
+func (s State) Ended() bool { return s != Unknown && s != Pending && s != Running }
+
+// ErrUnreachable says that the scheduler did not answer. A submission that ends with it may have been
+// accepted all the same: Find tells.
+var ErrUnreachable = errors.New("scheduler unreachable")
+
+// Engine queues jobs and tells what became of them. All methods may be called concurrently.
+// The conformance suite in enginetest says what each method promises.
+type Engine interface {
+	// Name is "slurm" or "local".
+	Name() string
+
+	// Submit queues one job and returns its id. It sends the request once and never retries:
+	// after ErrUnreachable the caller asks Find for the token before it submits again.
+	Submit(ctx context.Context, s Submission) (JobID, error)
+
+	// Find returns the job submitted with token, and whether there is one that the scheduler remembers.
+	Find(ctx context.Context, token string) (JobID, bool, error)
+
+	// Poll returns what is known of the tasks of the named jobs, with one call to the scheduler's queue and at
+	// most one to its accounting whatever the number of jobs. Tasks that are not known are left out.
+	Poll(ctx context.Context, jobs []JobID) ([]TaskState, error)
+
+	// Repoint replaces a waiting job's dependencies. ErrUnknownJob when the job is not waiting any more.
+	Repoint(ctx context.Context, job JobID, after []Dependency) error
+
+	// Cancel cancels the named tasks of a job, or all of it when indices is nil. What has ended already is no error.
+	Cancel(ctx context.Context, job JobID, indices []int) error
+}
+
+// ErrUnknownJob says that the scheduler has no such job (any more).
+var ErrUnknownJob = errors.New("no such job")
