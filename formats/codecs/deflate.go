@@ -1,0 +1,95 @@
+package codecs
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+)
+
+// deflate is HDF5's filter 1 and numcodecs' "zlib": a zlib stream (RFC 1950).
+type deflate struct {
+	level   int
+	readers *sync.Pool // of io.ReadCloser that is a zlib.Resetter
+}
+
+func deflateFromHDF5(params []uint32) (Codec, error) {
+	level := 6 // zlib's own default: the level is no part of the data
+	if len(params) > 0 && params[0] <= 9 {
+		level = int(params[0])
+	}
+	return newDeflate(level), nil
+}
+
+func newDeflate(level int) *deflate { return &deflate{level: level, readers: new(sync.Pool)} }
+
+func (d *deflate) Config() map[string]any { return map[string]any{"id": "zlib", "level": d.level} }
+func (d *deflate) Name() string           { return "deflate" }
+
+func (d *deflate) Decode(src []byte, limit int) ([]byte, error) {
+	in := bytes.NewReader(src)
+	r, _ := d.readers.Get().(io.ReadCloser)
+	var err error
+	if r == nil {
+		r, err = zlib.NewReader(in)
+	} else {
+		err = r.(zlib.Resetter).Reset(in, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	out, err := readLimited(r, len(src), limit)
+	if err != nil {
+		return nil, err
+	}
+	d.readers.Put(r)
+	return out, nil
+}
+
+func (d *deflate) Encode(src []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := zlib.NewWriterLevel(&buf, d.level)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(src); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
+// gzipped is numcodecs' "gzip": a gzip file (RFC 1952), of one or more members.
+type gzipped struct{ level int }
+
+func (g gzipped) Config() map[string]any { return map[string]any{"id": "gzip", "level": g.level} }
+func (g gzipped) Name() string           { return "gzip" }
+
+func (g gzipped) Decode(src []byte, limit int) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(src))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return readLimited(r, len(src), limit)
+}
+
+// Encode leaves name and time out of the header, so that equal data give equal bytes.
+func (g gzipped) Encode(src []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := gzip.NewWriterLevel(&buf, g.level)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(src); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
