@@ -1,0 +1,128 @@
+package workdirs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Event is one line of a task's progress. Events are for people to watch: nothing is decided by them but
+// whether a task ever began.
+type Event struct {
+	Job     string    `json:"job"`
+	Index   int       `json:"index"`
+	Attempt int       `json:"attempt"`
+	Seq     int       `json:"seq"` // counts from 1 within the attempt
+	Time    time.Time `json:"time"`
+	Host    string    `json:"host,omitempty"`
+	Code    string    `json:"code,omitempty"` // the item that is being worked on
+	Done    int64     `json:"done"`
+	Total   int64     `json:"total,omitempty"`
+	Message string    `json:"message,omitempty"`
+}
+
+// EventWriter appends the events of one attempt at one task to a file of its own, one write a line. It may be used by several
+// goroutines.
+type EventWriter struct {
+	mu   sync.Mutex
+	f    *os.File
+	base Event
+}
+
+// OpenEvents opens the event file of an attempt.
+func (r *Run) OpenEvents(job string, index, attempt int) (*EventWriter, error) {
+	if err := os.MkdirAll(r.path(eventsDir, job), 0o777); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(r.eventPath(job, index, attempt), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	host, _ := os.Hostname()
+	return &EventWriter{f: f, base: Event{Job: job, Index: index, Attempt: attempt, Host: host}}, nil
+}
+
+// Append writes an event, whose task, host, time and number the writer fills in, and returns it as written.
+func (w *EventWriter) Append(e Event) (Event, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.base.Seq++
+	e.Job, e.Index, e.Attempt, e.Seq, e.Host = w.base.Job, w.base.Index, w.base.Attempt, w.base.Seq, w.base.Host
+	e.Time = time.Now().UTC()
+	b, err := json.Marshal(e)
+	if err != nil {
+		return e, err
+	}
+	_, err = w.f.Write(append(b, '\n'))
+	return e, err
+}
+
+// Close closes the file.
+func (w *EventWriter) Close() error { return w.f.Close() }
+
+func (r *Run) eventPath(job string, index, attempt int) string {
+	return r.path(eventsDir, job, fmt.Sprintf("%d.a%d.ndjson", index, attempt))
+}
+
+// TaskAttempt names one attempt at one task of a job.
+type TaskAttempt struct{ Index, Attempt int }
+
+// Began lists the attempts at tasks of a job that have written an event, with the reading of one folder.
+func (r *Run) Began(job string) (map[TaskAttempt]bool, error) {
+	entries, err := os.ReadDir(r.path(eventsDir, job))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	began := make(map[TaskAttempt]bool, len(entries))
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".ndjson")
+		index, attempt, ok2 := strings.Cut(name, ".a")
+		i, err1 := strconv.Atoi(index)
+		a, err2 := strconv.Atoi(attempt)
+		if ok && ok2 && err1 == nil && err2 == nil {
+			began[TaskAttempt{i, a}] = true
+		}
+	}
+	return began, nil
+}
+
+// LastEvent reads the newest event of an attempt, and whether there is one. It reads the end of the file only.
+func (r *Run) LastEvent(job string, index, attempt int) (Event, bool, error) {
+	f, err := os.Open(r.eventPath(job, index, attempt))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Event{}, false, nil
+	}
+	if err != nil {
+		return Event{}, false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Event{}, false, err
+	}
+	const tail = 8 << 10 // a few lines; an event is some hundred bytes
+	b := make([]byte, min(info.Size(), tail))
+	n, err := f.ReadAt(b, info.Size()-int64(len(b)))
+	if err != nil && n < len(b) {
+		return Event{}, false, err
+	}
+	whole := strings.LastIndexByte(string(b), '\n')
+	if whole < 0 {
+		return Event{}, false, nil
+	}
+	lines := strings.Split(string(b[:whole]), "\n")
+	var e Event
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &e); err != nil {
+		return Event{}, false, nil // a line longer than the tail
+	}
+	return e, true, nil
+}

@@ -1,0 +1,226 @@
+package workdirs
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The states of a record and of its items.
+const (
+	Done    = "done"
+	Failed  = "failed"
+	Skipped = "skipped" // not tried, since an earlier step of the same dataset failed
+)
+
+// Record is what is known of the end of one attempt at one task. The task writes it itself as its last act; of a task
+// that died the orchestrator writes what the scheduler told. Each attempt has its own file, since a process of
+// an earlier attempt may still be running on a node that the scheduler gave up.
+type Record struct {
+	Job       string           `json:"job"` // the plan's key of the job
+	Index     int              `json:"index"`
+	Attempt   int              `json:"attempt"`
+	State     string           `json:"state"`           // Done or Failed
+	Class     string           `json:"class,omitempty"` // of the first failed item, or of what ended the task
+	Message   string           `json:"message,omitempty"`
+	Transient bool             `json:"transient,omitempty"` // trying the same again may succeed
+	Host      string           `json:"host,omitempty"`
+	Start     time.Time        `json:"start,omitzero"`
+	End       time.Time        `json:"end,omitzero"`
+	Peak      int64            `json:"peak,omitempty"` // resident bytes
+	Source    string           `json:"source"`         // "task", or where the orchestrator has it from
+	Items     []ItemResult     `json:"items,omitempty"`
+	Counters  map[string]int64 `json:"counters,omitempty"`
+}
+
+// ItemResult is what became of one item of a task.
+type ItemResult struct {
+	Code      string  `json:"code"`
+	Part      int     `json:"part,omitempty"`
+	State     string  `json:"state"`
+	Class     string  `json:"class,omitempty"`
+	Message   string  `json:"message,omitempty"`
+	Transient bool    `json:"transient,omitempty"`
+	Seconds   float64 `json:"seconds,omitempty"`
+}
+
+// Records are kept one file per attempt, tasks/JOB/INDEX.aATTEMPT.json, until they are compacted into
+// tasks/compacted.ndjson, one line each.
+const compactedFile = "compacted.ndjson"
+
+func (r *Run) recordPath(job string, index, attempt int) string {
+	return r.path(tasksDir, job, fmt.Sprintf("%d.a%d.json", index, attempt))
+}
+
+// WriteRecord writes a record atomically.
+func (r *Run) WriteRecord(rec Record) error {
+	return WriteFile(r.recordPath(rec.Job, rec.Index, rec.Attempt), func(w io.Writer) error {
+		return json.NewEncoder(w).Encode(rec)
+	})
+}
+
+// Records reads all records of the run, sorted by job, index and attempt.
+//
+// The loose files are listed before the compacted file is read: what a compaction that runs meanwhile
+// takes away from the one has been put into the other.
+func (r *Run) Records() ([]Record, error) {
+	loose, _, err := r.looseRecords()
+	if err != nil {
+		return nil, err
+	}
+	compacted, err := r.compactedRecords()
+	if err != nil {
+		return nil, err
+	}
+	return mergeRecords(compacted, loose), nil
+}
+
+// mergeRecords sorts the records and keeps one of each attempt: what the task wrote itself wins over
+// what was concluded about it.
+func mergeRecords(lists ...[]Record) []Record {
+	all := slices.Concat(lists...)
+	slices.SortStableFunc(all, func(a, b Record) int {
+		return cmp.Or(strings.Compare(a.Job, b.Job), a.Index-b.Index, a.Attempt-b.Attempt, cmp.Compare(rank(a), rank(b)))
+	})
+	return slices.CompactFunc(all, func(a, b Record) bool {
+		return a.Job == b.Job && a.Index == b.Index && a.Attempt == b.Attempt
+	})
+}
+
+func rank(r Record) int {
+	if r.Source == "task" {
+		return 0
+	}
+	return 1
+}
+
+// looseRecords reads the records that are not compacted yet, and names their files.
+func (r *Run) looseRecords() ([]Record, []string, error) {
+	jobs, err := os.ReadDir(r.path(tasksDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var records []Record
+	var paths []string
+	for _, job := range jobs {
+		if !job.IsDir() {
+			continue
+		}
+		files, err := os.ReadDir(r.path(tasksDir, job.Name()))
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range files {
+			if strings.HasPrefix(f.Name(), ".") || !strings.HasSuffix(f.Name(), ".json") {
+				continue // a write in progress
+			}
+			path := r.path(tasksDir, job.Name(), f.Name())
+			b, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // compacted since the folder was listed
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			var rec Record
+			if err := json.Unmarshal(b, &rec); err != nil {
+				return nil, nil, fmt.Errorf("task record %s: %w", path, err)
+			}
+			records, paths = append(records, rec), append(paths, path)
+		}
+	}
+	return records, paths, nil
+}
+
+// compactedRecords reads the compacted file, on all processors.
+func (r *Run) compactedRecords() ([]Record, error) {
+	path := r.path(tasksDir, compactedFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	pieces := splitLines(b, runtime.GOMAXPROCS(0))
+	lists, errs := make([][]Record, len(pieces)), make([]error, len(pieces))
+	var wg sync.WaitGroup
+	for i, piece := range pieces {
+		wg.Go(func() {
+			for line := range bytes.Lines(piece) {
+				var rec Record
+				if err := json.Unmarshal(line, &rec); err != nil {
+					errs[i] = fmt.Errorf("task records %s: %w", path, err)
+					return
+				}
+				lists[i] = append(lists[i], rec)
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(lists...), errors.Join(errs...)
+}
+
+// splitLines cuts b into at most n pieces of whole lines.
+func splitLines(b []byte, n int) [][]byte {
+	var pieces [][]byte
+	for size := len(b)/n + 1; len(b) > 0; {
+		end := min(size, len(b))
+		if i := bytes.IndexByte(b[end:], '\n'); i >= 0 {
+			end += i + 1
+		} else {
+			end = len(b)
+		}
+		pieces, b = append(pieces, b[:end]), b[end:]
+	}
+	return pieces
+}
+
+// Compact moves the records that lie in files of their own into one file when there are at least least of them. Only the
+// holder of the group's lease may call it.
+func (r *Run) Compact(least int) error {
+	loose, paths, err := r.looseRecords()
+	if err != nil || len(paths) < max(least, 1) {
+		return err
+	}
+	compacted, err := r.compactedRecords()
+	if err != nil {
+		return err
+	}
+	all := mergeRecords(compacted, loose)
+	err = WriteFile(r.path(tasksDir, compactedFile), func(w io.Writer) error {
+		buf := bufio.NewWriterSize(w, 1<<20)
+		enc := json.NewEncoder(buf)
+		enc.SetEscapeHTML(false)
+		for i := range all {
+			if err := enc.Encode(&all[i]); err != nil {
+				return err
+			}
+		}
+		return buf.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return SyncDir(filepath.Dir(r.path(tasksDir, compactedFile)))
+}
