@@ -46,13 +46,13 @@ type Reader struct {
 
 // What may follow, in the grammar of RFC 8259.
 const (
-	wantValue   = byte(iota) // a value
-	wantFirst                // a value or ']'
-	wantKey                  // a key
+	wantValue    = byte(iota) // a value
+	wantFirst                 // a value or ']'
+	wantKey                   // a key
 	wantKeyOrEnd              // a key or '}'
-	wantColon                // ':' and a value
-	wantComma                // ',' or the end of the container
-	wantEnd                  // nothing
+	wantColon                 // ':' and a value
+	wantComma                 // ',' or the end of the container
+	wantEnd                   // nothing
 )
 
 // NewReader returns a Reader of one JSON text.
