@@ -1,0 +1,363 @@
+package scheduler
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Step is what the tasks of one job do. The steps between parts and correct are compute's, for a
+// dataset whose reference set is large.
+type Step string
+
+// The steps that work on datasets, in the order of a dataset's way through them, and the two that drive a run.
+const (
+	Scan      Step = "scan"
+	Configure Step = "configure"
+	Compute   Step = "compute"
+	Parts     Step = "parts"
+	Combine   Step = "combine"
+	Correct   Step = "correct"
+	Test      Step = "test"
+	Catalog   Step = "catalog"
+
+	Advance Step = "advance" // plans what the datasets configured by now need, and submits it
+	Recover Step = "recover" // waits behind a job for a failure, and does what Advance does
+)
+
+// phaseOrder is the pipeline, as far as a scheduler sees it.
+var phaseOrder = []Step{Scan, Configure, Compute, Test, Catalog}
+
+// Item is one thing that a task does its step to: a dataset, or one part of a large one.
+type Item struct {
+	Code string
+	Part int // -1 for a whole dataset
+}
+
+// Task is the items of one array index, done one after the other, each with a result of its own.
+type Task []Item
+
+// MarshalText writes the items separated by spaces, as CODE or CODE#PART.
+func (t Task) MarshalText() ([]byte, error) {
+	var b []byte
+	for i, item := range t {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, item.Code...)
+		if item.Part >= 0 {
+			b = strconv.AppendInt(append(b, '#'), int64(item.Part), 10)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Task) UnmarshalText(b []byte) error {
+	*t = nil
+	for _, f := range strings.Fields(string(b)) {
+		code, part, ok := strings.Cut(f, "#")
+		n := -1
+		if ok {
+			var err error
+			if n, err = strconv.Atoi(part); err != nil || n < 0 {
+				return fmt.Errorf("plan: item %q is not CODE or CODE#PART", f)
+			}
+		}
+		*t = append(*t, Item{code, n})
+	}
+	return nil
+}
+
+// Job is one job of a run as it is wanted. What was submitted for it, perhaps several times and for
+// some of its indices only, is in the journal.
+type Job struct {
+	Key     string  `json:"key"`  // STEP[.CODE][+N]: its identity within the run
+	Name    string  `json:"name"` // kerb.GROUP.STEP[.CODE]: what people see in the queue
+	Step    Step    `json:"step"`
+	Array   bool    `json:"array"`
+	Tasks   []Task  `json:"tasks"` // one per array index, from 0
+	Request Request `json:"request"`
+	After   []Wait  `json:"after,omitempty"` // jobs that stand earlier in the plan
+}
+
+// Wait is a dependency on another job of the plan.
+type Wait struct {
+	Kind DependencyKind `json:"kind"`
+	Key  string         `json:"job"`
+}
+
+// Needs is what the jobs of one configured dataset ask for.
+type Needs struct {
+	Code  string
+	Parts int              // how many parts compute is split into; 0 when one process does it
+	Steps map[Step]Request // what is missing, or zero, is the step's default
+}
+
+// Limits bound how work is cut into jobs and tasks.
+type Limits struct {
+	MaxArraySize int           `json:"max_array_size"` // the highest index is one less
+	PackTime     time.Duration `json:"pack_time"`      // small datasets share a task up to this predicted time
+	Width        int           `json:"width"`          // and only when there are more tasks than this
+}
+
+// DefaultLimits are SLURM's own default array size and modest packing.
+var DefaultLimits = Limits{MaxArraySize: 1001, PackTime: 2 * time.Minute, Width: 256}
+
+// Plan is the jobs of a run. It only ever grows: a job's tasks never change once they are planned, since
+// the index is a task's identity.
+type Plan struct {
+	Group  string   `json:"group"`
+	From   Step     `json:"from"`
+	To     Step     `json:"to"`
+	Codes  []string `json:"datasets"`
+	Limits Limits   `json:"limits"`
+	Jobs   []Job    `json:"jobs"`
+}
+
+// DefaultRequest is what a task of a step asks for when nothing is known about its dataset.
+func DefaultRequest(s Step) Request {
+	switch s {
+	case Scan, Configure:
+		return Request{Memory: 1 * gibibyte, Time: 30 * time.Minute, CPUs: 1}
+	case Compute, Parts:
+		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
+	case Combine, Test:
+		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
+	default:
+		return Request{Memory: 1 * gibibyte, Time: 30 * time.Minute, CPUs: 1}
+	}
+}
+
+// NewPlan plans the phases from to to for a group as far as nothing need be known about its datasets: scan and configure.
+// [Plan.Extend] plans the rest.
+func NewPlan(group string, from, to Step, codes []string, limits Limits) (Plan, error) {
+	first, last := slices.Index(phaseOrder, from), slices.Index(phaseOrder, to)
+	switch {
+	case first < 0 || last < 0:
+		return Plan{}, fmt.Errorf("a run goes from one of %v to another, not from %q to %q", phaseOrder, from, to)
+	case first > last:
+		return Plan{}, fmt.Errorf("phase %s comes after %s: swap --from and --to", from, to)
+	case len(codes) == 0:
+		return Plan{}, fmt.Errorf("group %s has no datasets", group)
+	case limits.MaxArraySize < 1:
+		return Plan{}, fmt.Errorf("an array size of %d holds no task", limits.MaxArraySize)
+	}
+	p := Plan{Group: group, From: from, To: to, Codes: slices.Clone(codes), Limits: limits}
+	tasks := make([]Task, len(codes))
+	for i, code := range codes {
+		tasks[i] = Task{{code, -1}}
+	}
+	var front []Step
+	for _, s := range []Step{Scan, Configure} {
+		if p.wants(s) {
+			front = append(front, s)
+		}
+	}
+	p.addChain(front, tasks, nil)
+	return p, nil
+}
+
+// wants reports whether the run's phases include s.
+func (p *Plan) wants(s Step) bool {
+	i := slices.Index(phaseOrder, s)
+	return i >= slices.Index(phaseOrder, p.From) && i <= slices.Index(phaseOrder, p.To)
+}
+
+// Missing lists the datasets whose jobs after configure are not planned yet.
+func (p *Plan) Missing() []string {
+	if !p.wants(Compute) && !p.wants(Test) && !p.wants(Catalog) {
+		return nil
+	}
+	planned := map[string]bool{}
+	for i := range p.Jobs {
+		if s := p.Jobs[i].Step; s == Scan || s == Configure {
+			continue
+		}
+		for _, t := range p.Jobs[i].Tasks {
+			for _, item := range t {
+				planned[item.Code] = true
+			}
+		}
+	}
+	var missing []string
+	for _, code := range p.Codes {
+		if !planned[code] {
+			missing = append(missing, code)
+		}
+	}
+	return missing
+}
+
+// Extend returns the plan with the jobs of the given datasets added, as far as they are missing.
+// What is planned already stays as it is.
+func (p Plan) Extend(needs []Needs) Plan {
+	missing := map[string]bool{}
+	for _, code := range p.Missing() {
+		missing[code] = true
+	}
+	p.Jobs = slices.Clone(p.Jobs)
+	var back []Step
+	for _, s := range []Step{Compute, Test, Catalog} {
+		if p.wants(s) {
+			back = append(back, s)
+		}
+	}
+	var small, large []Needs
+	for _, n := range needs {
+		switch {
+		case !missing[n.Code]:
+		case n.Parts > 0 && p.wants(Compute):
+			large = append(large, n)
+		default:
+			small = append(small, n)
+		}
+		delete(missing, n.Code) // also when it is named twice
+	}
+	for _, class := range packed(small, back, p.Limits) {
+		p.addChain(back, class.tasks, class.steps)
+	}
+	for _, n := range large {
+		p.addLarge(n)
+	}
+	return p
+}
+
+// addChain adds one array per step over the same tasks, each index waiting for its own in the step before. Arrays are cut at
+// the largest size allowed.
+func (p *Plan) addChain(steps []Step, tasks []Task, requests map[Step]Request) {
+	for chunk := range slices.Chunk(tasks, p.Limits.MaxArraySize) {
+		before := ""
+		for _, s := range steps {
+			j := p.newJob(s, "", chunk, requests[s])
+			j.Array = true
+			if before != "" {
+				j.After = []Wait{{AfterCorr, before}}
+			}
+			p.Jobs = append(p.Jobs, j)
+			before = j.Key
+		}
+	}
+}
+
+// addLarge adds the jobs of a dataset that is computed in parts.
+func (p *Plan) addLarge(n Needs) {
+	parts := make([]Task, n.Parts)
+	for i := range parts {
+		parts[i] = Task{{n.Code, i}}
+	}
+	var before []Wait
+	for chunk := range slices.Chunk(parts, p.Limits.MaxArraySize) {
+		j := p.newJob(Parts, n.Code, chunk, n.Steps[Parts])
+		j.Array = true
+		p.Jobs = append(p.Jobs, j)
+		before = append(before, Wait{AfterOK, j.Key})
+	}
+	for _, s := range []Step{Combine, Correct, Test, Catalog} {
+		if (s == Test || s == Catalog) && !p.wants(s) {
+			continue
+		}
+		j := p.newJob(s, n.Code, []Task{{{n.Code, -1}}}, n.Steps[s])
+		j.After = before
+		p.Jobs = append(p.Jobs, j)
+		before = []Wait{{AfterOK, j.Key}}
+	}
+}
+
+func (p *Plan) newJob(s Step, code string, tasks []Task, r Request) Job {
+	base := string(s)
+	if code != "" {
+		base += "." + code
+	}
+	key := base
+	for n := 2; slices.ContainsFunc(p.Jobs, func(j Job) bool { return j.Key == key }); n++ {
+		key = fmt.Sprintf("%s+%d", base, n) // no project code holds a '+'
+	}
+	return Job{
+		Key:     key,
+		Name:    "kerb." + p.Group + "." + base,
+		Step:    s,
+		Tasks:   slices.Clone(tasks),
+		Request: r.Or(DefaultRequest(s)).Rounded(),
+	}
+}
+
+// memoryClass is a set of tasks that ask for about the same memory: an array has one request for all its indices, and one
+// greedy dataset must not make thousands wait for big nodes.
+type memoryClass struct {
+	tasks []Task
+	steps map[Step]Request
+}
+
+// packed puts small datasets into tasks by predicted time. Datasets of one task ask for memory of the same power of
+// two. Few datasets get a task each; many share, up to limits.PackTime, since starting a task costs seconds.
+func packed(datasets []Needs, steps []Step, limits Limits) []memoryClass {
+	if len(datasets) == 0 || len(steps) == 0 {
+		return nil
+	}
+	// The first step is the one that decides; the others follow its tasks.
+	lead := steps[0]
+	request := func(n Needs, s Step) Request { return n.Steps[s].Or(DefaultRequest(s)) }
+	known := func(n Needs) bool { return n.Steps[lead].Time > 0 }
+	var total time.Duration
+	for _, n := range datasets {
+		total += request(n, lead).Time
+	}
+	budget := min(limits.PackTime, total/time.Duration(max(limits.Width, 1)))
+
+	sorted := slices.Clone(datasets)
+	class := func(n Needs) int { return bits.Len64(uint64(max(request(n, lead).Memory, 0) / mebibyte)) }
+	slices.SortStableFunc(sorted, func(a, b Needs) int {
+		return cmp.Or(class(a)-class(b), cmp.Compare(request(b, lead).Time, request(a, lead).Time))
+	})
+	var classes []memoryClass
+	var used time.Duration
+	for i, n := range sorted {
+		if i == 0 || class(n) != class(sorted[i-1]) {
+			classes = append(classes, memoryClass{steps: map[Step]Request{}})
+			used = budget + 1
+		}
+		c := &classes[len(classes)-1]
+		t := request(n, lead).Time
+		if used+t > budget || !known(n) {
+			c.tasks, used = append(c.tasks, nil), 0
+		}
+		used += t
+		last := len(c.tasks) - 1
+		c.tasks[last] = append(c.tasks[last], Item{n.Code, -1})
+	}
+	// A task's time is the sum of its items'; the array asks for its longest task.
+	of := map[string]Needs{}
+	for _, n := range datasets {
+		of[n.Code] = n
+	}
+	for i := range classes {
+		for _, s := range steps {
+			var longest Request
+			for _, t := range classes[i].tasks {
+				var sum Request
+				for _, item := range t {
+					r := request(of[item.Code], s)
+					r.Time += sum.Time
+					sum = sum.Max(r)
+				}
+				longest = longest.Max(sum)
+			}
+			classes[i].steps[s] = longest
+		}
+	}
+	return classes
+}
+
+// Job returns the job with a key.
+func (p *Plan) Job(key string) (*Job, bool) {
+	i := slices.IndexFunc(p.Jobs, func(j Job) bool { return j.Key == key })
+	if i < 0 {
+		return nil, false
+	}
+	return &p.Jobs[i], true
+}
