@@ -22,16 +22,20 @@ type Dependency struct {
 // DependencyKind is one of sbatch's --dependency types.
 type DependencyKind string
 
-// The dependency types in use.
+// The dependency types in use. One that can't come true any more leaves its job PENDING for ever, with the reason
+// DependencyNeverSatisfied, until the job is re-pointed or cancelled.
 const (
 	AfterOK    DependencyKind = "afterok"    // all tasks of the job ended well
 	AfterAny   DependencyKind = "afterany"   // all tasks ended, however
 	AfterNotOK DependencyKind = "afternotok" // the job ended and some task failed
-	AfterCorr  DependencyKind = "aftercorr"  // task i waits for task i of the job, which must end well
+	AfterCorr  DependencyKind = "aftercorr"  // task i waits for task i of the job, which must end well; where that job has no task i, for all of it
 )
 
+// NeverSatisfied is the reason of a waiting task whose dependency can't come true any more.
+const NeverSatisfied = "DependencyNeverSatisfied"
+
 // Submission is one job to be queued: a rendered script that carries its own #SBATCH lines for
-// everything but what stands here.
+// everything but what stands here. Of the script's --array line only the throttle counts: the indices are these.
 type Submission struct {
 	Name    string // kerb.GROUP.STEP[.CODE]
 	Script  string // path of the rendered script
@@ -55,7 +59,9 @@ type TaskState struct {
 	PeakRSS  int64 // observed bytes; 0 when unknown
 	Start    time.Time
 	End      time.Time
-	Source   string // "squeue", "sacct", "local": where the fact comes from
+	Submit   time.Time // with Job, tells a job from an earlier one of the same id
+	Source   string    // "squeue", "sacct", "local": where the fact comes from
+	Seen     time.Time // when the scheduler said so: a poll may be answered from an earlier one's answer
 }
 
 // State is a task's state in SLURM's words.
@@ -90,20 +96,25 @@ type Engine interface {
 	Name() string
 
 	// Submit queues one job and returns its id. It sends the request once and never retries:
-	// after ErrUnreachable the caller asks Find for the token before it submits again.
+	// after ErrUnreachable the caller asks Find for the token before it submits again. ErrUnknownJob when it is to wait for a
+	// job that the scheduler does not know (any more): a scheduler may take that for a dependency that came true.
 	Submit(ctx context.Context, s Submission) (JobID, error)
 
 	// Find returns the job submitted with token, and whether there is one that the scheduler remembers.
 	Find(ctx context.Context, token string) (JobID, bool, error)
 
 	// Poll returns what is known of the tasks of the named jobs, with one call to the scheduler's queue and at
-	// most one to its accounting whatever the number of jobs. Tasks that are not known are left out.
+	// most one to its accounting whatever the number of jobs, or none when the last answer is recent enough.
+	// Tasks that are not known are left out. With ErrUnreachable the last known answer is returned.
 	Poll(ctx context.Context, jobs []JobID) ([]TaskState, error)
 
-	// Repoint replaces a waiting job's dependencies. ErrUnknownJob when the job is not waiting any more.
+	// Repoint replaces a waiting job's dependencies; none lets it start. ErrUnknownJob when the job is not waiting any
+	// more, or when it is to wait for a job that is not known. All tasks that have not started are re-pointed, so a job that waits with
+	// aftercorr is re-pointed only when the job that it waits for has ended.
 	Repoint(ctx context.Context, job JobID, after []Dependency) error
 
-	// Cancel cancels the named tasks of a job, or all of it when indices is nil. What has ended already is no error.
+	// Cancel cancels the named tasks of a job, or all of it when indices is nil. What has ended already, or is not
+	// known, is no error.
 	Cancel(ctx context.Context, job JobID, indices []int) error
 }
 
