@@ -1,0 +1,237 @@
+package plots
+
+import (
+	"bytes"
+	"flag"
+	"image"
+	"image/png"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var (
+	update = flag.Bool("update", false, "write testdata/*.png anew; look at every picture before you commit it")
+	large  = flag.String("large", "", "also write the pictures at full size into this folder")
+)
+
+// picture is one kind of picture, drawn from a formula.
+type picture struct {
+	name string
+	draw func(w io.Writer, o Options) error
+}
+
+func span(lo, hi float64, n int) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = lo + (hi-lo)*float64(i)/float64(n-1)
+	}
+	return v
+}
+
+// onGrid evaluates f at every cell of a grid of parallels and meridians.
+func onGrid(lat, lon []float64, f func(lat, lon float64) float64) []float64 {
+	var v []float64
+	for _, a := range lat {
+		for _, o := range lon {
+			v = append(v, f(a, o))
+		}
+	}
+	return v
+}
+
+func sin(d float64) float64 { return math.Sin(d * math.Pi / 180) }
+func cos(d float64) float64 { return math.Cos(d * math.Pi / 180) }
+
+func temperature(lat, lon float64) float64 {
+	return 300 - 45*sin(lat)*sin(lat) + 6*sin(3*lon+2*lat)*cos(lat) + 3*cos(5*lon)
+}
+
+// rotated are the true places of a grid that is regular about a pole at (lat, lon), as CORDEX's are.
+func rotated(rlat, rlon []float64, poleLat, poleLon float64) (lat, lon []float64) {
+	for _, a := range rlat {
+		for _, o := range rlon {
+			z := sin(a)*sin(poleLat) + cos(a)*cos(o)*cos(poleLat)
+			y := cos(a) * sin(o)
+			x := -sin(a)*cos(poleLat) + cos(a)*cos(o)*sin(poleLat)
+			lat = append(lat, math.Asin(z)*180/math.Pi)
+			lon = append(lon, math.Mod(math.Atan2(y, x)*180/math.Pi+poleLon+180+540, 360)-180)
+		}
+	}
+	return lat, lon
+}
+
+func pictures() []picture {
+	fieldOf := func(f Field) func(io.Writer, Options) error {
+		return func(w io.Writer, o Options) error { return Map(w, f, o) }
+	}
+	lineOf := func(l Line) func(io.Writer, Options) error {
+		return func(w io.Writer, o Options) error { return Series(w, l, o) }
+	}
+
+	// Latitudes from north to south, longitudes from Greenwich eastwards, some values missing.
+	lat, lon := span(90, -90, 73), span(0, 357.5, 144)
+	global := Field{
+		NY: 73, NX: 144, Lat: lat, Lon: lon, Title: "Near-surface air temperature", Subtitle: "ukesm-tas · 16 Jan 1990", Units: "K",
+		Values: onGrid(lat, lon, func(a, o float64) float64 {
+			if a < -60 && o > 200 && o < 250 {
+				return math.NaN()
+			}
+			return temperature(a, o)
+		}),
+	}
+
+	// The same world from the other edge and the other end, as an anomaly on both sides of zero.
+	alat, alon := span(-88.75, 88.75, 72), span(-178.75, 178.75, 144)
+	anomaly := Field{
+		NY: 72, NX: 144, Lat: alat, Lon: alon, Title: "Sea level anomaly", Subtitle: "16 Jan 1990", Units: "m",
+		Values: onGrid(alat, alon, func(a, o float64) float64 { return 0.4*sin(4*o)*cos(2*a) + 0.05*sin(30*o) }),
+	}
+
+	// A region; a few very wet cells.
+	elat, elon := span(35.25, 59.75, 50), span(-12.25, 20.25, 66)
+	rain := Field{
+		NY: 50, NX: 66, Lat: elat, Lon: elon, Title: "Precipitation flux", Subtitle: "1 Jul 2003, 12:00", Units: "kg m-2 s-1",
+		Values: onGrid(elat, elon, func(a, o float64) float64 {
+			v := 4e-5 * math.Exp(-math.Pow((a-52)/6, 2)-math.Pow((o-3-(a-52))/5, 2)) * (1 + 0.5*sin(60*o)*sin(50*a))
+			if math.Abs(a-45.25) < 0.3 && math.Abs(o-7.25) < 0.3 {
+				v = 4e-3
+			}
+			return v
+		}),
+	}
+
+	rlat, rlon := rotated(span(-23, 21, 90), span(-28, 18, 94), 39.25, -162)
+	cordex := Field{NY: 90, NX: 94, Lat: rlat, Lon: rlon, Title: "Surface wind speed on a rotated grid", Units: "m s-1"}
+	for i := range rlat {
+		cordex.Values = append(cordex.Values, 6+5*sin(7*rlat[i])*cos(5*rlon[i]))
+	}
+
+	// A stereographic grid over the Arctic: sea ice.
+	ice := Field{NY: 80, NX: 70, Title: "Sea-ice area fraction", Subtitle: "15 Mar 2012", Units: "1"}
+	for j := range ice.NY {
+		for i := range ice.NX {
+			x, y := (float64(i)-34.5)*0.011, (float64(j)-39.5)*0.011
+			r := math.Hypot(x, y)
+			la, lo := 90-2*math.Atan(r/1.2)*180/math.Pi, math.Atan2(x, -y)*180/math.Pi
+			v := 1 / (1 + math.Exp(-(la-68-6*sin(2*lo))/2))
+			if lo > 60 && lo < 110 && la < 72 {
+				v = math.NaN()
+			}
+			ice.Lat, ice.Lon, ice.Values = append(ice.Lat, la), append(ice.Lon, lo), append(ice.Values, v)
+		}
+	}
+
+	// A section: pressure falls upwards, time runs to the right.
+	section := Field{
+		NY: 12, NX: 48, Title: "Ozone above Lindenberg", Units: "mg kg-1",
+		X: Axis{Name: "time"}, Y: Axis{Name: "pressure", Units: "hPa", Values: span(1000, 10, 12), Down: true},
+	}
+	for i := range section.NX {
+		section.X.Values = append(section.X.Values, float64(i)*30.4)
+		section.X.Dates = append(section.X.Dates, Date{Year: 1998 + i/12, Month: i%12 + 1, Day: 16})
+	}
+	for j := range section.NY {
+		for i := range section.NX {
+			section.Values = append(section.Values, float64(j)*(1+0.3*sin(30*float64(i))))
+		}
+	}
+
+	daily := Line{Title: "Air temperature at Chilbolton", Subtitle: "cardington-tas, daily mean", Units: "degC", Along: Axis{Name: "time"}}
+	for i := range 730 {
+		m, d := i%360/30, i%30
+		daily.Along.Values = append(daily.Along.Values, float64(i))
+		daily.Along.Dates = append(daily.Along.Dates, Date{Year: 2001 + i/360, Month: m + 1, Day: d + 1})
+		v := 10 - 8*cos(float64(i)) + 2*sin(float64(i)*37)
+		if i > 300 && i < 330 {
+			v = math.NaN()
+		}
+		daily.Values = append(daily.Values, v)
+	}
+
+	profile := Line{
+		Title: "Sea water potential temperature", Subtitle: "26°N 40°W · 3 May 2010", Units: "degC", Upright: true,
+		Along: Axis{Name: "depth", Units: "m", Values: span(5, 3000, 40), Down: true},
+	}
+	for _, z := range profile.Along.Values {
+		profile.Values = append(profile.Values, 3+20*math.Exp(-z/400))
+	}
+	return []picture{
+		{"map-global", fieldOf(global)},
+		{"map-anomaly", fieldOf(anomaly)},
+		{"map-region", fieldOf(rain)},
+		{"map-rotated", fieldOf(cordex)},
+		{"map-pole", fieldOf(ice)},
+		{"section", fieldOf(section)},
+		{"series", lineOf(daily)},
+		{"profile", lineOf(profile)},
+	}
+}
+
+// The pictures under testdata were drawn by this test with -update and looked at by a person.
+func TestPictures(t *testing.T) {
+	for _, p := range pictures() {
+		t.Run(p.name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := p.draw(&got, Options{Width: 600}); err != nil {
+				t.Fatal(err)
+			}
+			if *large != "" {
+				f, err := os.Create(filepath.Join(*large, p.name+".png"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				if err := p.draw(f, Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join("testdata", p.name+".png")
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, golden, got.Bytes())
+		})
+	}
+}
+
+// compare allows for another machine's rounding: few pixels may differ, by any amount; all the others
+// only by a shade.
+func compare(t *testing.T, want, got []byte) {
+	t.Helper()
+	a, b := decodePNG(t, want), decodePNG(t, got)
+	if a.Bounds() != b.Bounds() {
+		t.Fatalf("the picture is %v, want %v", b.Bounds(), a.Bounds())
+	}
+	different, total := 0, a.Bounds().Dx()*a.Bounds().Dy()
+	for y := range a.Bounds().Dy() {
+		for x := range a.Bounds().Dx() {
+			r0, g0, b0, _ := a.At(x, y).RGBA()
+			r1, g1, b1, _ := b.At(x, y).RGBA()
+			d := func(p, q uint32) int { return int(math.Abs(float64(p>>8) - float64(q>>8))) }
+			if d(r0, r1) > 12 || d(g0, g1) > 12 || d(b0, b1) > 12 {
+				different++
+			}
+		}
+	}
+	if different*500 > total {
+		t.Errorf("%d of %d pixels differ from the golden picture", different, total)
+	}
+}
+
+func decodePNG(t *testing.T, b []byte) image.Image {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
