@@ -64,11 +64,25 @@ func Encode(pipeline []Codec, src []byte) ([]byte, error) {
 	return src, nil
 }
 
-// Representable reports whether every stage has a numcodecs codec; if not, it names the first that hasn't.
+// Representable reports whether numcodecs decodes the pipeline, whatever the chunk; if not, it
+// names the first stage in the way. Besides a codec that numcodecs hasn't, that is a shuffle that
+// may be given bytes beyond the last whole element: HDF5 leaves them as they are, numcodecs
+// refuses them.
 func Representable(pipeline []Codec) (ok bool, missing string) {
+	extra, other := 0, false // what earlier stages have added to a whole number of elements
 	for _, c := range pipeline {
 		if c.Config() == nil {
 			return false, c.Name()
+		}
+		switch c := c.(type) {
+		case shuffle:
+			if c.size > 1 && (other || extra%c.size != 0) {
+				return false, c.Name() + " after a stage that changes the length"
+			}
+		case fletcher32:
+			extra += 4
+		default:
+			other = true
 		}
 	}
 	return true, ""

@@ -31,6 +31,26 @@ func FromHDF5(id uint16, name string, params []uint32, elemSize int) (Codec, err
 		return shuffleFromHDF5(params, elemSize)
 	case hdf5Fletcher32:
 		return fletcher32{}, nil
+	case hdf5Szip:
+		return szipFromHDF5(params)
+	case hdf5Nbit:
+		return nbitFromHDF5(params)
+	case hdf5ScaleOffset:
+		return scaleOffsetFromHDF5(params)
+	case hdf5Bzip2:
+		return bzip2FromHDF5(params)
+	case hdf5LZF:
+		return lzf{}, nil
+	case hdf5Blosc:
+		return bloscFromHDF5(params)
+	case hdf5LZ4:
+		return lz4HDF5{}, nil
+	case hdf5Bitshuffle:
+		return bitshuffleFromHDF5(params, elemSize)
+	case hdf5Zstd:
+		return zstdFromHDF5(params)
+	case hdf5Blosc2:
+		return unknown{id: id, filter: "blosc2"}, nil
 	}
 	return unknown{id: id, filter: name}, nil
 }
