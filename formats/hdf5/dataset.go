@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 )
@@ -88,10 +89,11 @@ func (o *Object) readDataset() (*Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n > (1<<62)/int64(d.Type.Size) {
+		hi, size := bits.Mul64(uint64(n), uint64(d.Type.Size))
+		if hi != 0 {
 			return nil, fmt.Errorf("dataset of %d elements of %d bytes: %w", n, d.Type.Size, cdm.ErrFormat)
 		}
-		d.Layout.Size = uint64(n) * uint64(d.Type.Size)
+		d.Layout.Size = size
 	}
 	return d, nil
 }

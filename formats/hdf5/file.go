@@ -12,7 +12,6 @@ import (
 type File struct {
 	cache      cache
 	base       int64 // base address: where the superblock is
-	end        int64 // end of the HDF5 part, as the superblock says
 	offsetSize int   // bytes of an address
 	lengthSize int   // bytes of a length
 	root       int64

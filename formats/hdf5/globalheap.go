@@ -92,7 +92,7 @@ func (f *File) VarLen(elem []byte, t *Datatype) (data []byte, n int, err error) 
 		b.failf("its datatype is of class %d", t.Class)
 		return nil, 0, b.err
 	}
-	if count == 0 || addr == Undefined || addr == f.base && index == 0 {
+	if count == 0 || addr == Undefined || addr == f.base {
 		return nil, 0, nil
 	}
 	data, err = f.GlobalHeapObject(addr, index)
@@ -103,7 +103,6 @@ func (f *File) VarLen(elem []byte, t *Datatype) (data []byte, n int, err error) 
 		b.failf("%d elements of %d bytes in a heap object of %d", count, t.Base.Size, len(data))
 		return nil, 0, b.err
 	} else {
-		data = data[:want]
+		return data[:want], int(count), nil
 	}
-	return data, int(count), nil
 }

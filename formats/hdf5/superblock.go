@@ -38,12 +38,6 @@ func (f *File) readSuperblock() error {
 	}
 	// A user block may have been added or removed after writing; then the superblock's place
 	// counts and not the base address that it states, as for libhdf5.
-	f.end = s.end + at - s.base
-	if s.end < 0 || f.end > f.cache.size {
-		return &cdm.FormatError{Offset: at, Struct: "superblock",
-			Msg: fmt.Sprintf("the file is truncated: it should have %d bytes and has %d", f.end, f.cache.size)}
-	}
-	f.root = s.root
 	if s.driver != Undefined {
 		b := f.read(s.driver, 16, "driver information block")
 		b.skip(8)
@@ -52,6 +46,11 @@ func (f *File) readSuperblock() error {
 		}
 		return b.err
 	}
+	if s.base < 0 || s.end < s.base || s.end-s.base > f.cache.size-at {
+		return &cdm.FormatError{Offset: at, Struct: "superblock",
+			Msg: fmt.Sprintf("the file is truncated: it should go on for %d bytes from here and has %d", uint64(s.end-s.base), f.cache.size-at)}
+	}
+	f.root = s.root
 	if s.extension != Undefined {
 		return f.readExtension(s.extension)
 	}
