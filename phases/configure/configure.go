@@ -1,0 +1,291 @@
+// Package configure is the configure phase: it reads every header and writes a plan, with reasons, that a person can
+// read and that compute carries out.
+package configure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// Options are what the caller of configure decides.
+type Options struct {
+	Open     phases.Opener
+	Progress func() // after each header; may be nil
+}
+
+// Join reads the headers of files and joins them into one plan.
+func Join(ctx context.Context, opts Options, urls []string, rules virtual.Rules) (*virtual.Plan, error) {
+	r := NewReader(opts.Open)
+	headers, err := r.Headers(ctx, urls, opts.Progress)
+	if err != nil {
+		return nil, err
+	}
+	return r.join(ctx, headers, rules)
+}
+
+func (r *Reader) join(ctx context.Context, headers []*virtual.Header, rules virtual.Rules) (*virtual.Plan, error) {
+	j, err := virtual.NewJoiner(headers, rules)
+	if err != nil {
+		return nil, classify(err)
+	}
+	if err := r.Contents(ctx, j); err != nil {
+		return nil, err
+	}
+	p, err := j.Plan()
+	if err != nil {
+		return nil, classify(err)
+	}
+	return p, nil
+}
+
+// classify gives a refusal of the joiner its class and its remedy.
+func classify(err error) error {
+	switch {
+	case errors.Is(err, virtual.ErrDrift):
+		return &phases.Error{Class: phases.Drift, Err: err, Remedy: "take the files out of the dataset's list, or set `drift: exclude` in override.yaml"}
+	case errors.Is(err, cdm.ErrUnsupported):
+		return &phases.Error{Class: phases.Unsupported, Err: err, Remedy: "set `unsupported: skip` in override.yaml (--on-unsupported skip) to leave such variables out"}
+	}
+	return &phases.Error{Class: phases.Input, Err: err}
+}
+
+// Run configures a dataset and writes configure.json.
+func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Document, error) {
+	def, err := d.Definition()
+	if err != nil {
+		return nil, &phases.Error{Class: phases.Input, Err: err}
+	}
+	sources, err := d.Sources()
+	if err != nil {
+		return nil, err
+	}
+	over, err := loadOverride(d)
+	if err != nil {
+		return nil, err
+	}
+	rules := over.rules(def)
+	urls := make([]string, len(sources))
+	for i, s := range sources {
+		urls[i] = s.URL
+	}
+	r := NewReader(opts.Open)
+	headers, err := r.Headers(ctx, urls, opts.Progress)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	if err := unchanged(sources, headers); err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	plan, excluded, err := r.joinWithout(ctx, headers, rules, over.Drift == "exclude")
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	plan.Notes = append(plan.Notes, excluded...)
+	doc, err := NewDocument(d.Code, plan, decide(plan, over))
+	if err != nil {
+		return nil, err
+	}
+	if err := workdirs.WriteJSON(d.Path(workdirs.ConfigureFile), doc); err != nil {
+		return nil, &phases.Error{Class: phases.IO, Err: err}
+	}
+	return doc, d.Note("configure", map[string]any{"files": len(plan.Files), "variables": len(plan.Dataset.Arrays)})
+}
+
+func (o Override) rules(def workdirs.Definition) virtual.Rules {
+	rules := virtual.Rules{Concat: o.Concat, Keep: def.Keep, Set: map[string]any{}, Remove: slices.Concat(def.Removals, o.Remove),
+		InlineLimit: o.InlineLimit, SkipRefused: o.Unsupported == "skip"}
+	if len(o.Variables) > 0 {
+		rules.Keep = o.Variables
+	}
+	for k, v := range def.Updates {
+		rules.Set[k] = attributeValue(v)
+	}
+	for k, v := range o.Attributes {
+		rules.Set[k] = attributeValue(v)
+	}
+	return rules
+}
+
+// attributeValue turns what JSON or YAML decoded into a value that an attribute may have.
+func attributeValue(v any) any {
+	switch v := v.(type) {
+	case string, float64, bool:
+		return v
+	case int:
+		return int64(v)
+	case int64, uint64:
+		return v
+	case []any:
+		var texts []string
+		var numbers []float64
+		for _, e := range v {
+			switch e := attributeValue(e).(type) {
+			case string:
+				texts = append(texts, e)
+			case float64:
+				numbers = append(numbers, e)
+			case int64:
+				numbers = append(numbers, float64(e))
+			}
+		}
+		if len(numbers) == len(v) {
+			return numbers
+		}
+		if len(texts) == len(v) {
+			return texts
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// unchanged compares the files with what init recorded.
+func unchanged(sources []workdirs.Source, headers []*virtual.Header) error {
+	for i, s := range sources {
+		if s.Size != 0 && s.Size != headers[i].Size {
+			return phases.Errorf(phases.Damaged, "run init again for the dataset", "%s has %d bytes, but had %d when it was listed", s.URL, headers[i].Size, s.Size)
+		}
+	}
+	return nil
+}
+
+// joinWithout joins the files; with exclude it leaves out those that drift, one after the other, and notes each.
+func (r *Reader) joinWithout(ctx context.Context, headers []*virtual.Header, rules virtual.Rules, exclude bool) (*virtual.Plan, []virtual.Note, error) {
+	var notes []virtual.Note
+	for {
+		plan, err := r.join(ctx, headers, rules)
+		var drift *virtual.DriftError
+		if err == nil || !exclude || !errors.As(err, &drift) {
+			return plan, notes, err
+		}
+		left := headers[:0:0]
+		for _, h := range headers {
+			i := slices.IndexFunc(drift.Drifts, func(d virtual.Drift) bool { return d.File == h.URL })
+			if i < 0 {
+				left = append(left, h)
+				continue
+			}
+			notes = append(notes, virtual.Note{Subject: h.URL, Decision: "excluded", Evidence: drift.Drifts[i].String(), From: "user"})
+		}
+		if len(left) == len(headers) || len(left) == 0 {
+			return nil, nil, err
+		}
+		headers = left
+	}
+}
+
+// Figures that costs are predicted from, until profiles know better: measured on one core with warm caches, and
+// rounded to the careful side for an archive that is far away.
+const (
+	bytesPerReference = 12    // of a parquet store, compressed
+	memoryBase        = 200e6 // of a process
+	memoryPerFile     = 4e3   // of a plan
+	secondsPerFile    = 0.05
+	secondsPerRef     = 2e-6
+	parallelSeconds   = 900 // beyond this compute is split
+	partSeconds       = 600 // and each part is about this long
+	maxParts          = 500
+	defaultRecordSize = 100_000
+)
+
+// decide chooses how the store is built.
+func decide(p *virtual.Plan, o Override) Compute {
+	c := Compute{Mode: "serial", Format: "parquet", From: "evidence"}
+	for i, a := range p.Dataset.Arrays {
+		if p.Layouts[i].Role == virtual.Decoded {
+			c.References++
+			continue
+		}
+		c.References += a.Grid.Count()
+	}
+	seconds := secondsPerFile*float64(len(p.Files)) + secondsPerRef*float64(c.References)
+	c.Seconds = int64(seconds) + 1
+	c.StoreBytes = c.References*bytesPerReference + int64(len(p.Files))*100
+	c.Memory = int64(memoryBase) + int64(len(p.Files))*memoryPerFile
+	c.Because = fmt.Sprintf("about %s for %d references in %d files", time.Duration(c.Seconds)*time.Second, c.References, len(p.Files))
+	if seconds > parallelSeconds && len(p.Files) > 1 {
+		c.Mode = "parallel"
+		c.Parts = min(int(seconds/partSeconds)+1, maxParts, len(p.Files))
+	}
+	if o.Compute != "" {
+		c.Mode, c.From = o.Compute, "user"
+		if c.Mode == "serial" {
+			c.Parts = 0
+		}
+	}
+	if o.Parts > 0 {
+		c.Mode, c.Parts, c.From = "parallel", min(o.Parts, len(p.Files)), "user"
+	}
+	if c.Mode == "parallel" && c.Parts == 0 {
+		c.Parts = min(max(2, int(seconds/partSeconds)+1), len(p.Files))
+	}
+	if o.Format != "" {
+		c.Format, c.From = o.Format, "user"
+	}
+	c.RecordSize = o.RecordSize
+	if c.RecordSize == 0 {
+		c.RecordSize = recordSize(p)
+	}
+	return c
+}
+
+// recordSize is the greatest size up to the default for which records end where files end, on as many arrays as
+// possible: parts of a large compute then write whole records only.
+func recordSize(p *virtual.Plan) int64 {
+	size := int64(1)
+	for i, a := range p.Dataset.Arrays {
+		lay := p.Layouts[i]
+		if lay.Role != virtual.Concatenated || lay.Axes[0] < 0 || len(p.Files) == 0 {
+			continue
+		}
+		perFile := (p.Files[0].Length[lay.Axes[0]] + a.Grid.Chunks[0] - 1) / a.Grid.Chunks[0]
+		counts := a.Grid.Counts()
+		for _, n := range counts[1:] {
+			perFile *= n
+		}
+		if perFile < 1 {
+			continue
+		}
+		if m := lcm(size, perFile); m <= defaultRecordSize {
+			size = m
+		}
+	}
+	return max(1, defaultRecordSize/size) * size
+}
+
+func lcm(a, b int64) int64 {
+	x, y := a, b
+	for y != 0 {
+		x, y = y, x%y
+	}
+	return a / x * b
+}
+
+// Explain writes the plan's decisions for people, one a line.
+func (d *Document) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d files, %d variables\n", d.Code, len(d.Files), len(d.Arrays))
+	for _, a := range d.Axes {
+		fmt.Fprintf(&b, "  dimension %s: %d\n", a.Path, a.Length)
+	}
+	for _, a := range d.Arrays {
+		fmt.Fprintf(&b, "  variable %s: %s\n", a.Path, a.Role)
+	}
+	fmt.Fprintf(&b, "  compute: %s", d.Compute.Mode)
+	if d.Compute.Parts > 0 {
+		fmt.Fprintf(&b, " in %d parts", d.Compute.Parts)
+	}
+	fmt.Fprintf(&b, ", %s, record size %d (%s: %s)\n", d.Compute.Format, d.Compute.RecordSize, d.Compute.From, d.Compute.Because)
+	for _, n := range d.Notes {
+		fmt.Fprintf(&b, "  %s: %s (%s: %s)\n", n.Subject, n.Decision, n.From, n.Evidence)
+	}
+	return b.String()
+}

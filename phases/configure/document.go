@@ -1,0 +1,157 @@
+package configure
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/stores/zarr"
+	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// Document is configure.json: the plan of a dataset as a person reads it. It depends on the inputs alone, so that
+// the same inputs give the same bytes.
+type Document struct {
+	Code    string                     `json:"proj_code"`
+	Compute Compute                    `json:"compute"`
+	Axes    []axisJSON                 `json:"concatenated"`
+	Arrays  []arrayJSON                `json:"variables"`
+	Notes   []virtual.Note             `json:"decisions"`
+	Meta    map[string]json.RawMessage `json:"metadata"` // as .zmetadata will have it
+	Order   []string                   `json:"metadata_order"`
+	Files   []fileJSON                 `json:"files"`
+}
+
+// Compute is how the store is built.
+type Compute struct {
+	Mode       string `json:"mode"` // "serial" or "parallel"
+	Parts      int    `json:"parts,omitempty"`
+	Format     string `json:"format"` // "parquet" or "json"
+	RecordSize int64  `json:"record_size"`
+	References int64  `json:"references"` // expected at most; unwritten chunks have none
+	StoreBytes int64  `json:"store_bytes"`
+	Memory     int64  `json:"memory_bytes"`
+	Seconds    int64  `json:"seconds"` // of the whole compute in one process
+	From       string `json:"from"`    // "evidence", "profile" or "user"
+	Because    string `json:"because"`
+}
+
+type axisJSON struct {
+	Path   string `json:"dimension"`
+	Length int64  `json:"length"`
+}
+
+type arrayJSON struct {
+	Path     string       `json:"variable"`
+	Role     virtual.Role `json:"role"`
+	Axes     []int        `json:"axes"` // index in "concatenated" of each axis, -1 for none
+	Units    string       `json:"units,omitempty"`
+	Calendar string       `json:"calendar,omitempty"`
+	TimeOf   string       `json:"time_of,omitempty"`
+}
+
+type fileJSON struct {
+	URL    string    `json:"url"`
+	Size   int64     `json:"size"`
+	MTime  time.Time `json:"mtime,omitzero"`
+	Start  []int64   `json:"start,omitempty"`
+	Length []int64   `json:"length,omitempty"`
+	Lacks  []string  `json:"lacks,omitempty"`
+}
+
+// NewDocument writes a plan down.
+func NewDocument(code string, p *virtual.Plan, c Compute) (*Document, error) {
+	meta, err := zarr.NewMetadata(p.Dataset)
+	if err != nil {
+		return nil, &phases.Error{Class: phases.Unsupported, Err: fmt.Errorf("dataset %s: %w", code, err)}
+	}
+	d := &Document{Code: code, Compute: c, Notes: p.Notes, Meta: map[string]json.RawMessage{}}
+	for _, e := range meta {
+		d.Meta[e.Key] = pythonless(e.JSON)
+		d.Order = append(d.Order, e.Key)
+	}
+	for _, a := range p.Axes {
+		d.Axes = append(d.Axes, axisJSON(a))
+	}
+	for i, l := range p.Layouts {
+		d.Arrays = append(d.Arrays, arrayJSON{p.Dataset.Arrays[i].Path, l.Role, l.Axes, l.Units, l.Calendar, l.TimeOf})
+	}
+	for _, f := range p.Files {
+		d.Files = append(d.Files, fileJSON(f))
+	}
+	return d, nil
+}
+
+// pythonless keeps JSON that holds Python's literals NaN and Infinity, which encoding/json refuses, as a string.
+func pythonless(text []byte) json.RawMessage {
+	if json.Valid(text) {
+		return text
+	}
+	quoted, _ := json.Marshal(string(text))
+	return quoted
+}
+
+// Plan is the inverse of NewDocument.
+func (d *Document) Plan() (*virtual.Plan, error) {
+	p := &virtual.Plan{Notes: d.Notes}
+	var meta zarr.Metadata
+	for _, key := range d.Order {
+		text := d.Meta[key]
+		var quoted string
+		if json.Unmarshal(text, &quoted) == nil {
+			text = json.RawMessage(quoted)
+		}
+		meta = append(meta, zarr.Entry{Key: key, JSON: text})
+	}
+	var err error
+	if p.Dataset, err = meta.Dataset(); err != nil {
+		return nil, fmt.Errorf("dataset %s: configure.json: %w", d.Code, err)
+	}
+	for _, a := range d.Axes {
+		p.Axes = append(p.Axes, virtual.Axis(a))
+	}
+	layouts := map[string]virtual.Layout{}
+	for _, a := range d.Arrays {
+		layouts[a.Path] = virtual.Layout{Role: a.Role, Axes: a.Axes, Units: a.Units, Calendar: a.Calendar, TimeOf: a.TimeOf}
+	}
+	for _, a := range p.Dataset.Arrays {
+		lay, ok := layouts[a.Path]
+		if !ok || len(lay.Axes) != len(a.Grid.Shape) {
+			return nil, fmt.Errorf("dataset %s: configure.json: variable %s has no layout: run configure again", d.Code, a.Path)
+		}
+		p.Layouts = append(p.Layouts, lay)
+	}
+	for _, f := range d.Files {
+		if len(f.Start) != len(p.Axes) || len(f.Length) != len(p.Axes) {
+			return nil, fmt.Errorf("dataset %s: configure.json: file %s has no place: run configure again", d.Code, f.URL)
+		}
+		p.Files = append(p.Files, virtual.File(f))
+	}
+	return p, nil
+}
+
+// Digest identifies the document's content.
+func (d *Document) Digest() (string, error) {
+	b, err := json.Marshal(d)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Load reads a dataset's configure.json.
+func Load(d *workdirs.Dataset) (*Document, error) {
+	doc := &Document{}
+	err := workdirs.ReadJSON(d.Path(workdirs.ConfigureFile), doc)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, phases.Errorf(phases.Input, "run `kerb run configure "+d.Code+"` first", "dataset %s is not configured", d.Code)
+	}
+	return doc, err
+}

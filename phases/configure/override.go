@@ -1,0 +1,71 @@
+package configure
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// Override is override.yaml: what a user decides instead of configure. A key that is not here is an error.
+type Override struct {
+	Concat      []string       `yaml:"concat"`       // dimensions to concatenate along
+	Variables   []string       `yaml:"variables"`    // to keep
+	Attributes  map[string]any `yaml:"attributes"`   // to set: "attr" or "variable.attr"
+	Remove      []string       `yaml:"remove"`       // attributes to remove
+	Compute     string         `yaml:"compute"`      // serial or parallel
+	Parts       int            `yaml:"parts"`        // number of parts
+	Format      string         `yaml:"format"`       // parquet or json
+	RecordSize  int64          `yaml:"record_size"`  // references a record
+	Memory      string         `yaml:"memory"`       // of a compute task: 4G
+	Time        string         `yaml:"time"`         // of a compute task: 2h
+	InlineLimit int64          `yaml:"inline_limit"` // the most bytes of an array stored by value
+	Unsupported string         `yaml:"unsupported"`  // fail or skip
+	Drift       string         `yaml:"drift"`        // fail or exclude
+}
+
+// loadOverride reads a dataset's override.yaml; the zero Override when there is none.
+func loadOverride(d *workdirs.Dataset) (Override, error) {
+	var o Override
+	path := d.Path(workdirs.OverrideFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: %w", path, err)
+	}
+	for _, c := range []struct {
+		key, value string
+		allowed    []string
+	}{
+		{"compute", o.Compute, []string{"", "serial", "parallel"}},
+		{"format", o.Format, []string{"", "parquet", "json"}},
+		{"unsupported", o.Unsupported, []string{"", "fail", "skip"}},
+		{"drift", o.Drift, []string{"", "fail", "exclude"}},
+	} {
+		ok := false
+		for _, a := range c.allowed {
+			ok = ok || a == c.value
+		}
+		if !ok {
+			return o, phases.Errorf(phases.Input, "correct the file", "%s: %s: %q is none of %v", path, c.key, c.value, c.allowed[1:])
+		}
+	}
+	if o.Parts < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
+	}
+	return o, nil
+}

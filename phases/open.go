@@ -1,0 +1,52 @@
+package phases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/formats"
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+)
+
+// SourceFile is an opened source file with what tells whether it has changed since.
+type SourceFile struct {
+	cdm.File
+	Size  int64
+	MTime time.Time // zero where the source has none
+}
+
+// Opener opens source files: phases are given one, so that tests can give them another.
+type Opener func(ctx context.Context, url string) (*SourceFile, error)
+
+// OpenSource opens a local file or an http(s) URL. It is the Opener of the program.
+func OpenSource(ctx context.Context, url string) (*SourceFile, error) {
+	f, info, err := formats.OpenURL(ctx, url, formats.Options{})
+	if err != nil {
+		return nil, SourceError(url, "", err)
+	}
+	return &SourceFile{File: f, Size: info.Size, MTime: info.MTime}, nil
+}
+
+// SourceError gives an error of reading a source file its class, and names the file and the variable.
+func SourceError(url, variable string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if variable != "" {
+		err = fmt.Errorf("%s: %s: %w", url, variable, err)
+	} else {
+		err = fmt.Errorf("%s: %w", url, err)
+	}
+	switch {
+	case errors.Is(err, cdm.ErrFormat):
+		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; remove it from the dataset's list if it can't be mended"}
+	case errors.Is(err, cdm.ErrUnsupported):
+		return &Error{Class: Unsupported, Err: err}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return &Error{Class: Input, Err: err, Remedy: "see that the file is there and that you may read it"}
+	}
+	return &Error{Class: IO, Err: err}
+}

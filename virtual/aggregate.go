@@ -1,0 +1,677 @@
+package virtual
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/virtual/cftime"
+)
+
+// Rules are what a user may decide about joining files. The zero value decides everything from evidence.
+type Rules struct {
+	Concat      []string       // the dimensions to concatenate along; nil lets the coordinates tell
+	Keep        []string       // the variables to keep, with the coordinates that they need; nil keeps all
+	Set         map[string]any // attributes to set: "attr" or "variable.attr"
+	Remove      []string       // attributes to remove
+	InlineLimit int64          // the most bytes an array may have to be stored by value; 0 means DefaultInlineLimit
+	SkipRefused bool           // leave out variables that can't be represented, instead of failing
+}
+
+// DefaultInlineLimit is the size up to which an array that can't be made of references is stored by value.
+const DefaultInlineLimit = 4 << 20
+
+func (r Rules) inlineLimit() int64 {
+	if r.InlineLimit > 0 {
+		return r.InlineLimit
+	}
+	return DefaultInlineLimit
+}
+
+// RefusedError lists variables that can't be represented. It matches [cdm.ErrUnsupported].
+type RefusedError struct {
+	File string
+	Vars []*Variable
+}
+
+func (e *RefusedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:", e.File)
+	for i, v := range e.Vars {
+		if i == 5 {
+			fmt.Fprintf(&b, "\n  and %d more variables", len(e.Vars)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s: %v", v.Path, v.Refused)
+	}
+	return b.String()
+}
+
+// Is makes errors.Is(err, cdm.ErrUnsupported) true.
+func (e *RefusedError) Is(target error) bool { return target == cdm.ErrUnsupported }
+
+// Joiner joins files into one dataset, in two steps: which dimensions they are concatenated along is known from the
+// headers; which variables must be the same in several files follows from that, and only of those the contents are needed.
+type Joiner struct {
+	headers []*Header // in the order of the plan
+	rules   Rules
+	axes    []*axis
+	notes   []Note
+	files   []File
+	drifts  []Drift
+}
+
+// NewJoiner works out the concatenated dimensions and the order of the files.
+func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
+	j := &Joiner{rules: rules}
+	headers, err := j.admit(headers)
+	if err != nil {
+		return nil, err
+	}
+	if j.axes, err = axes(headers, rules); err != nil {
+		return nil, err
+	}
+	order := make([]int, len(headers))
+	for i := range order {
+		order[i] = i
+	}
+	starts := func(i int) []int64 {
+		s := make([]int64, len(j.axes))
+		for a, ax := range j.axes {
+			if seg := ax.of[i]; seg != nil {
+				s[a] = seg.start
+			}
+		}
+		return s
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return slices.Compare(starts(a), starts(b)) })
+	for _, ax := range j.axes {
+		moved := make(map[int]*segment, len(ax.of))
+		for to, from := range order {
+			if seg, ok := ax.of[from]; ok {
+				moved[to] = seg
+			}
+		}
+		ax.of = moved
+		j.note(ax.path, fmt.Sprintf("concatenated to %d", ax.length()), ax.evidence, ax.from)
+	}
+	for to, from := range order {
+		h := headers[from]
+		j.headers = append(j.headers, h)
+		f := File{URL: h.URL, Size: h.Size, MTime: h.MTime}
+		for _, ax := range j.axes {
+			start, length := int64(0), int64(0)
+			if seg := ax.of[to]; seg != nil {
+				start, length = seg.start, seg.length
+			}
+			f.Start, f.Length = append(f.Start, start), append(f.Length, length)
+		}
+		j.files = append(j.files, f)
+	}
+	return j, nil
+}
+
+func (j *Joiner) note(subject, decision, evidence, from string) {
+	j.notes = append(j.notes, Note{subject, decision, evidence, from})
+}
+
+// admit drops the variables that aren't wanted and refuses those that can't be represented.
+func (j *Joiner) admit(headers []*Header) ([]*Header, error) {
+	out := make([]*Header, len(headers))
+	skipped := map[string]bool{}
+	for i, h := range headers {
+		var keep []*Variable
+		var refused []*Variable
+		for _, v := range h.Variables {
+			switch {
+			case !j.wanted(h, v):
+			case v.Refused == nil:
+				keep = append(keep, v)
+			case j.rules.SkipRefused:
+				if !skipped[v.Path] {
+					j.note(v.Path, "skipped", v.Refused.Error(), "user")
+				}
+				skipped[v.Path] = true
+			default:
+				refused = append(refused, v)
+			}
+		}
+		if refused != nil {
+			return nil, &RefusedError{h.URL, refused}
+		}
+		if len(keep) == len(h.Variables) && len(skipped) == 0 {
+			out[i] = h
+			continue
+		}
+		c := *h
+		c.Variables = keep
+		out[i] = &c
+	}
+	if len(skipped) > 0 { // what one file can't represent is left out of all
+		for i, h := range out {
+			c := *h
+			c.Variables = slices.DeleteFunc(slices.Clone(h.Variables), func(v *Variable) bool { return skipped[v.Path] })
+			out[i] = &c
+		}
+	}
+	for _, want := range j.rules.Keep {
+		if !slices.ContainsFunc(out, func(h *Header) bool { return h.Variable(want) != nil }) {
+			return nil, fmt.Errorf("no file has the variable %q that is to be kept", want)
+		}
+	}
+	return out, nil
+}
+
+// wanted reports whether the rules keep a variable: one that is named, or that one that is named needs for its axes.
+func (j *Joiner) wanted(h *Header, v *Variable) bool {
+	if len(j.rules.Keep) == 0 || slices.Contains(j.rules.Keep, v.Path) {
+		return true
+	}
+	for _, name := range j.rules.Keep {
+		k := h.Variable(name)
+		if k == nil {
+			continue
+		}
+		for _, attr := range []string{"coordinates", "bounds", "grid_mapping", "ancillary_variables", "cell_measures"} {
+			if s, ok := k.Attribute(attr).(string); ok && slices.Contains(strings.Fields(s), v.Name) {
+				return true
+			}
+		}
+		for _, path := range k.Axes {
+			if v.Path == path {
+				return true
+			}
+			if c := h.Variable(path); c != nil && c.Attribute("bounds") == v.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// paths lists the variables of all files in the order in which they are met.
+func (j *Joiner) paths() []string {
+	var list []string
+	seen := map[string]bool{}
+	for _, h := range j.headers {
+		for _, v := range h.Variables {
+			if !seen[v.Path] {
+				seen[v.Path] = true
+				list = append(list, v.Path)
+			}
+		}
+	}
+	return list
+}
+
+// layoutOf maps each axis of v to its concatenated dimension, or -1.
+func (j *Joiner) layoutOf(v *Variable) []int {
+	lay := make([]int, len(v.Axes))
+	for d, path := range v.Axes {
+		lay[d] = slices.IndexFunc(j.axes, func(a *axis) bool { return a.path == path })
+	}
+	return lay
+}
+
+// tile identifies the stretch of the concatenated dimensions that file i holds of an array.
+func tile(f *File, layout []int) string {
+	var b strings.Builder
+	for _, ax := range layout {
+		if ax >= 0 {
+			fmt.Fprintf(&b, "%d,", f.Start[ax])
+		}
+	}
+	return b.String()
+}
+
+// Content is a variable of a file whose values have to be known.
+type Content struct {
+	File int // index in Headers
+	Path string
+}
+
+// Headers are the headers in the order of the plan.
+func (j *Joiner) Headers() []*Header { return j.headers }
+
+// Unread lists the variables that several files hold for the same place, and whose contents are not known yet. The
+// caller reads them and calls SetContent of the header.
+func (j *Joiner) Unread() []Content {
+	var list []Content
+	for _, path := range j.paths() {
+		byTile := map[string][]int{}
+		var order []string
+		for i, h := range j.headers {
+			if v := h.Variable(path); v != nil {
+				k := tile(&j.files[i], j.layoutOf(v))
+				if byTile[k] == nil {
+					order = append(order, k)
+				}
+				byTile[k] = append(byTile[k], i)
+			}
+		}
+		for _, k := range order {
+			if len(byTile[k]) < 2 {
+				continue
+			}
+			for _, i := range byTile[k] {
+				if j.headers[i].Variable(path).Content == "" {
+					list = append(list, Content{i, path})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// Plan joins the files. A disagreement is a *DriftError that names files and variables.
+func (j *Joiner) Plan() (*Plan, error) {
+	p := &Plan{Files: j.files}
+	for _, ax := range j.axes {
+		p.Axes = append(p.Axes, Axis{ax.path, ax.length()})
+	}
+	paths := j.paths()
+	for i, h := range j.headers {
+		j.files[i].Lacks = nil
+		for _, path := range paths {
+			if h.Variable(path) == nil {
+				j.files[i].Lacks = append(j.files[i].Lacks, path)
+			}
+		}
+	}
+	if len(j.axes) == 0 && len(j.headers) > 1 && !j.disjoint() {
+		return nil, &DriftError{[]Drift{{File: j.headers[1].URL, Against: j.headers[0].URL, Variable: "all variables",
+			What: "place", Got: "the same", Want: errNothingToJoin.Error()}}}
+	}
+	for _, path := range paths {
+		arr, lay, ok := j.array(path)
+		if ok {
+			p.Dataset.Arrays = append(p.Dataset.Arrays, arr)
+			p.Layouts = append(p.Layouts, lay)
+		}
+	}
+	if j.drifts != nil {
+		return nil, &DriftError{j.drifts}
+	}
+	p.Dataset.Groups = j.groups()
+	j.apply(p)
+	p.Notes = j.notes
+	return p, nil
+}
+
+// disjoint reports whether no variable but identical ones is in two files, so that the files are merged side by side.
+func (j *Joiner) disjoint() bool {
+	holders := map[string]int{}
+	coord := map[string]bool{}
+	for _, h := range j.headers {
+		for _, v := range h.Variables {
+			holders[v.Path]++
+			coord[v.Path] = coord[v.Path] || v.Coordinate() || len(v.Shape) == 0
+		}
+	}
+	shared, single := 0, 0
+	for path, n := range holders {
+		switch {
+		case n == 1:
+			single++
+		case !coord[path]:
+			shared++
+		}
+	}
+	return single > 0 && (shared == 0 || single >= len(j.headers))
+}
+
+// array joins one variable of all files that hold it.
+func (j *Joiner) array(path string) (Array, Layout, bool) {
+	var first *Variable
+	home := -1
+	tiles := map[string]int{}
+	bad := len(j.drifts)
+	var lay []int
+	retime := false
+	differing := map[string]string{}
+	for i, h := range j.headers {
+		v := h.Variable(path)
+		if v == nil {
+			continue
+		}
+		if first == nil {
+			first, home, lay = v, i, j.layoutOf(v)
+			retime = slices.ContainsFunc(lay, func(ax int) bool { return ax >= 0 }) && j.timeOf(h, v) != nil
+		}
+		if what, got, want := difference(v, first, lay, retime); what != "" {
+			j.drift(i, home, path, what, got, want)
+			continue
+		}
+		k := tile(&j.files[i], lay)
+		if owner, ok := tiles[k]; ok {
+			if o := j.headers[owner].Variable(path); o.Content != v.Content {
+				j.drift(i, owner, path, "content", "another", "the values must be the same, for the files share their place")
+			}
+			continue
+		}
+		tiles[k] = i
+		if v != first {
+			noteAttributes(v, first, differing, h.URL)
+		}
+	}
+	if len(j.drifts) > bad {
+		return Array{}, Layout{}, false
+	}
+	shape := slices.Clone(first.Shape)
+	want := 1
+	for d, ax := range lay {
+		if ax >= 0 {
+			shape[d] = j.axes[ax].length()
+		}
+	}
+	seen := map[int]bool{}
+	for _, ax := range lay {
+		if ax >= 0 && !seen[ax] {
+			seen[ax] = true
+			want *= len(j.axes[ax].segments)
+		}
+	}
+	if len(tiles) != want {
+		j.missing(path, lay, tiles, want)
+		return Array{}, Layout{}, false
+	}
+	for _, name := range sortedKeys(differing) {
+		j.note(path+"."+name, "as in the first file", differing[name], "evidence")
+	}
+	arr := Array{Path: path, Type: first.Type, Dimensions: first.Dimensions, Codecs: first.Codecs,
+		Grid: Grid{Shape: shape, Chunks: slices.Clone(first.Chunks)}}
+	arr.Fill, arr.Attributes = fillOf(first)
+	layout := Layout{Axes: lay}
+	if len(seen) == 0 {
+		layout.Role = Identical
+		if n := j.holders(path); n > 1 {
+			j.note(path, "stored once", fmt.Sprintf("the same in %d files", n), "evidence")
+		}
+		return arr, layout, true
+	}
+	owners := make([]int, 0, len(tiles))
+	for _, i := range tiles {
+		owners = append(owners, i)
+	}
+	slices.Sort(owners)
+	if !j.fit(&arr, &layout, path, owners) {
+		return Array{}, Layout{}, false
+	}
+	return arr, layout, true
+}
+
+func (j *Joiner) holders(path string) int {
+	n := 0
+	for _, h := range j.headers {
+		if h.Variable(path) != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (j *Joiner) drift(i, against int, path, what, got, want string) {
+	j.drifts = append(j.drifts, Drift{j.headers[i].URL, j.headers[against].URL, path, what, got, want})
+}
+
+// missing reports the first stretch that no file holds.
+func (j *Joiner) missing(path string, lay []int, tiles map[string]int, want int) {
+	for i, h := range j.headers {
+		if _, ok := tiles[tile(&j.files[i], lay)]; !ok && h.Variable(path) == nil {
+			j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: "variable", Got: "absent", Want: "other files have it"})
+			return
+		}
+	}
+	var axes []string
+	for _, ax := range lay {
+		if ax >= 0 {
+			axes = append(axes, j.axes[ax].path)
+		}
+	}
+	j.drifts = append(j.drifts, Drift{File: "the files together", Variable: path, What: "coverage of " + strings.Join(axes, " and "),
+		Got: fmt.Sprintf("%d pieces", len(tiles)), Want: fmt.Sprintf("%d are needed to fill the box that their coordinates span", want)})
+}
+
+// noteAttributes remembers which attributes differ from the first file's without changing what the values mean.
+func noteAttributes(v, first *Variable, differing map[string]string, url string) {
+	for _, a := range first.Attributes {
+		if differing[a.Name] == "" && !sameValue(cdm.Lookup(v.Attributes, a.Name), a.Value) {
+			differing[a.Name] = "differs in " + url
+		}
+	}
+	for _, a := range v.Attributes {
+		if differing[a.Name] == "" && cdm.Lookup(first.Attributes, a.Name) == nil {
+			differing[a.Name] = "the first file has none, " + url + " has"
+		}
+	}
+}
+
+// fit decides whether an array along concatenated dimensions is made of references or stored by value.
+func (j *Joiner) fit(arr *Array, layout *Layout, path string, owners []int) bool {
+	first := j.headers[owners[0]].Variable(path)
+	if first.Coordinate() || j.retimed(path, owners) {
+		return j.decode(arr, layout, path, owners)
+	}
+	var obstacle Drift
+	for _, i := range owners[1:] {
+		if what, got, want := storage(j.headers[i].Variable(path), first, layout.Axes); what != "" {
+			obstacle = Drift{j.headers[i].URL, j.headers[owners[0]].URL, path, what, got, want}
+			break
+		}
+	}
+	if obstacle.What == "" {
+		arr.Grid.Chunks, obstacle = j.chunks(path, layout.Axes, owners)
+	}
+	if obstacle.What == "" {
+		layout.Role = Concatenated
+		j.note(path, "concatenated by reference", fmt.Sprintf("chunks %v fit the boundaries of %d files", arr.Grid.Chunks, len(owners)), "evidence")
+		return true
+	}
+	if n := decodedSize(arr); n > j.rules.inlineLimit() {
+		obstacle.Want += fmt.Sprintf(" (and %d bytes are too many to store by value)", n)
+		j.drifts = append(j.drifts, obstacle)
+		return false
+	}
+	j.note(path, "stored by value", obstacle.String(), "evidence")
+	return j.decode(arr, layout, path, owners)
+}
+
+func decodedSize(a *Array) int64 {
+	n := int64(max(a.Type.Size, 16))
+	for _, s := range a.Grid.Shape {
+		n *= s
+	}
+	return n
+}
+
+// chunks finds the chunk shape of a concatenated array, or says at which file it can't be kept.
+func (j *Joiner) chunks(path string, lay []int, owners []int) ([]int64, Drift) {
+	first := j.headers[owners[0]].Variable(path)
+	chunks := slices.Clone(first.Chunks)
+	if first.Contiguous {
+		for d, ax := range lay {
+			if ax < 0 {
+				continue
+			}
+			g := int64(0)
+			for _, s := range j.axes[ax].segments {
+				g = gcd(g, s.length)
+			}
+			chunks[d] = max(g, 1)
+		}
+		for _, i := range owners {
+			if v := j.headers[i].Variable(path); !contiguousPieces(v.Shape, chunks) {
+				return nil, Drift{j.headers[i].URL, j.headers[owners[0]].URL, path, "shape", fmt.Sprint(v.Shape),
+					fmt.Sprintf("its pieces of %v don't lie in one piece", chunks)}
+			}
+		}
+		return chunks, Drift{}
+	}
+	for d, ax := range lay {
+		if ax < 0 {
+			continue
+		}
+		for _, s := range j.axes[ax].segments {
+			if s.start%chunks[d] != 0 {
+				return nil, Drift{s.file, j.headers[owners[0]].URL, path, "start along " + j.axes[ax].path, fmt.Sprint(s.start),
+					fmt.Sprintf("chunks are %d long and a file must start on a multiple of that", chunks[d])}
+			}
+		}
+	}
+	return chunks, Drift{}
+}
+
+// contiguousPieces reports whether each chunk of an array stored in one piece is one piece as well.
+func contiguousPieces(shape, chunks []int64) bool {
+	d := 0
+	for d < len(shape) && chunks[d] == 1 {
+		d++
+	}
+	if d < len(shape) && shape[d]%chunks[d] != 0 {
+		return false
+	}
+	for d++; d < len(shape); d++ {
+		if chunks[d] != shape[d] {
+			return false
+		}
+	}
+	return true
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// timeOf returns the variable whose attributes state the unit of time of v: v itself, or the coordinate whose bounds v is
+// (CF conventions 7.1: bounds need no units of their own). Nil when v is no time.
+func (j *Joiner) timeOf(h *Header, v *Variable) *Variable {
+	if _, ok := TimeUnits(v, v); ok {
+		return v
+	}
+	if v.Attribute("units") != nil {
+		return nil
+	}
+	for _, c := range h.Variables {
+		if c.Attribute("bounds") == v.Name || c.Attribute("climatology") == v.Name {
+			if _, ok := TimeUnits(v, c); ok {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// retimed reports whether the files state the times of an array in different units.
+func (j *Joiner) retimed(path string, owners []int) bool {
+	var first cftime.Units
+	for n, i := range owners {
+		h := j.headers[i]
+		v := h.Variable(path)
+		of := j.timeOf(h, v)
+		if of == nil {
+			return false
+		}
+		u, _ := TimeUnits(v, of)
+		if n == 0 {
+			first = u
+		} else if !u.Same(first) {
+			return true
+		}
+	}
+	return false
+}
+
+// decode lays an array out as one inline chunk and finds the unit that its times are re-encoded to.
+func (j *Joiner) decode(arr *Array, layout *Layout, path string, owners []int) bool {
+	layout.Role = Decoded
+	arr.Grid.Chunks = make([]int64, len(arr.Grid.Shape))
+	for d, n := range arr.Grid.Shape {
+		arr.Grid.Chunks[d] = max(n, 1)
+	}
+	if arr.Type.Kind != cdm.Object {
+		arr.Codecs = nil
+	}
+	first := j.headers[owners[0]].Variable(path)
+	if of := j.timeOf(j.headers[owners[0]], first); of != nil {
+		layout.TimeOf = of.Path
+		if !j.retimed(path, owners) {
+			return true
+		}
+		var units []cftime.Units
+		for _, i := range owners {
+			h := j.headers[i]
+			u, _ := TimeUnits(h.Variable(path), h.Variable(of.Path))
+			if !slices.ContainsFunc(units, u.Same) {
+				units = append(units, u)
+			}
+		}
+		target, err := cftime.Common(units...)
+		if err != nil {
+			j.drifts = append(j.drifts, Drift{File: j.headers[owners[0]].URL, Variable: path, What: "units of time", Got: units[0].String(), Want: err.Error()})
+			return false
+		}
+		layout.Units, layout.Calendar = target.String(), string(target.Calendar())
+		if of == first {
+			setAttribute(&arr.Attributes, "units", layout.Units)
+			if cdm.Lookup(arr.Attributes, "calendar") != nil {
+				setAttribute(&arr.Attributes, "calendar", layout.Calendar)
+			}
+		}
+		j.note(path, "re-encoded to "+layout.Units, fmt.Sprintf("%d different units of time", len(units)), "evidence")
+		return true
+	}
+	if first.Coordinate() {
+		j.note(path, "stored by value", "the coordinate of a concatenated dimension", "evidence")
+	}
+	return true
+}
+
+func setAttribute(list *[]cdm.Attribute, name string, value any) {
+	out := slices.Clone(*list)
+	if i := slices.IndexFunc(out, func(a cdm.Attribute) bool { return a.Name == name }); i >= 0 {
+		out[i].Value = value
+	} else {
+		out = append(out, cdm.Attribute{Name: name, Value: value})
+	}
+	*list = out
+}
+
+func removeAttribute(list *[]cdm.Attribute, name string) {
+	*list = slices.DeleteFunc(slices.Clone(*list), func(a cdm.Attribute) bool { return a.Name == name })
+}
+
+// apply carries out the user's changes of attributes.
+func (j *Joiner) apply(p *Plan) {
+	target := func(key string) (*[]cdm.Attribute, string) {
+		if i := strings.LastIndexByte(key, '.'); i > 0 {
+			if a := p.Dataset.Array(key[:i]); a >= 0 {
+				return &p.Dataset.Arrays[a].Attributes, key[i+1:]
+			}
+		}
+		return &p.Dataset.Groups[0].Attributes, key
+	}
+	for _, key := range j.rules.Remove {
+		list, name := target(key)
+		removeAttribute(list, name)
+		j.note(key, "removed", "asked for", "user")
+	}
+	for _, key := range sortedKeys(j.rules.Set) {
+		list, name := target(key)
+		setAttribute(list, name, j.rules.Set[key])
+		j.note(key, "set", "asked for", "user")
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, cmp.Compare[string])
+	return keys
+}

@@ -1,0 +1,331 @@
+package virtual
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/cedadev/kerchunk-builder/virtual/cftime"
+)
+
+// segment is one stretch of a concatenated dimension: the files that hold the same coordinate values share it.
+type segment struct {
+	key    string
+	length int64
+	first  float64 // decoded, in one unit for the whole axis; the order of the axis
+	last   float64
+	file   string // one that holds it, for messages
+	start  int64
+}
+
+// axis is a concatenated dimension while it is being worked out.
+type axis struct {
+	path     string
+	segments []*segment
+	of       map[int]*segment // by header
+	evidence string
+	from     string
+}
+
+func (a *axis) length() int64 {
+	n := int64(0)
+	for _, s := range a.segments {
+		n += s.length
+	}
+	return n
+}
+
+// axes works out which dimensions the files are concatenated along, and where each file lies on them.
+func axes(headers []*Header, rules Rules) ([]*axis, error) {
+	if len(headers) == 1 {
+		return nil, nil
+	}
+	var found []*axis
+	var open []string // record dimensions without a coordinate: concatenated when nothing else is
+	for _, path := range dimensions(headers) {
+		wanted := slices.Contains(rules.Concat, path)
+		if rules.Concat != nil && !wanted {
+			continue
+		}
+		a, varies, err := segmented(headers, path)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case wanted:
+			a.from, a.evidence = "user", "override"
+			if !varies {
+				a = inOrder(headers, path)
+				a.from, a.evidence = "user", "override; no coordinate tells the order, so the order of the files is kept"
+			}
+			found = append(found, a)
+		case varies:
+			a.from = "evidence"
+			found = append(found, a)
+		case unlimited(headers, path) && !coordinated(headers, path):
+			open = append(open, path)
+		}
+	}
+	for _, want := range rules.Concat {
+		if !slices.ContainsFunc(found, func(a *axis) bool { return a.path == want }) {
+			return nil, fmt.Errorf("concat: no variable has a dimension %q", want)
+		}
+	}
+	if len(found) == 0 && len(open) == 1 {
+		a := inOrder(headers, open[0])
+		a.from, a.evidence = "evidence", "a record dimension without a coordinate; the order of the files is kept"
+		found = append(found, a)
+	}
+	for _, a := range found {
+		if err := a.arrange(); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// dimensions lists the dimensions of all variables in the order in which variables name them.
+func dimensions(headers []*Header) []string {
+	var list []string
+	seen := map[string]bool{}
+	done := map[*Variable]bool{}
+	for _, h := range headers {
+		for _, v := range h.Variables {
+			if done[v] {
+				continue
+			}
+			done[v] = true
+			for _, path := range v.Axes {
+				if !seen[path] {
+					seen[path] = true
+					list = append(list, path)
+				}
+			}
+		}
+	}
+	// The axis that varies slowest comes first: time before latitude, whatever the order of the variables.
+	depth := map[string]int{}
+	for v := range done {
+		for d, path := range v.Axes {
+			depth[path] = max(depth[path], d)
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool { return depth[list[i]] < depth[list[j]] })
+	return list
+}
+
+func lengthOf(h *Header, path string) (int64, bool) {
+	for _, v := range h.Variables {
+		for d, p := range v.Axes {
+			if p == path {
+				return v.Shape[d], true
+			}
+		}
+	}
+	return 0, false
+}
+
+func unlimited(headers []*Header, path string) bool {
+	for _, h := range headers {
+		for _, v := range h.Variables {
+			for d, p := range v.Axes {
+				if p == path && !v.Unlimited[d] {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+func coordinated(headers []*Header, path string) bool {
+	for _, h := range headers {
+		if h.Variable(path) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// segmented sorts the files that have the dimension by the values of its coordinate. varies is true when not all are
+// alike, or when there is no coordinate and the lengths differ.
+func segmented(headers []*Header, path string) (a *axis, varies bool, err error) {
+	a = &axis{path: path, of: map[int]*segment{}}
+	coords := make([]*Variable, len(headers))
+	with, without := -1, -1
+	first := int64(-1)
+	lengths := false
+	for i, h := range headers {
+		n, ok := lengthOf(h, path)
+		if !ok {
+			continue
+		}
+		if first < 0 {
+			first = n
+		}
+		lengths = lengths || n != first
+		if v := h.Variable(path); v != nil && v.Coordinate() && v.Type.Numeric() {
+			coords[i], with = v, i
+		} else {
+			without = i
+		}
+	}
+	if with < 0 {
+		a = inOrder(headers, path)
+		a.evidence = "lengths differ and there is no coordinate; the order of the files is kept"
+		return a, lengths, nil
+	}
+	if without >= 0 {
+		if !lengths && !variesAmong(coords) {
+			return a, false, nil
+		}
+		return nil, false, &DriftError{[]Drift{{headers[without].URL, headers[with].URL, path, "coordinate variable", "absent", "it is there"}}}
+	}
+	values, err := positions(headers, coords)
+	if err != nil {
+		return nil, false, err
+	}
+	byKey := map[string]*segment{}
+	for i, v := range values {
+		if coords[i] == nil {
+			continue
+		}
+		key := fmt.Sprint(v)
+		if len(v) > 64 { // long coordinates are told apart by their digest
+			key = coords[i].Content
+		}
+		s := byKey[key]
+		if s == nil {
+			s = &segment{key: key, length: int64(len(v)), file: headers[i].URL}
+			if len(v) > 0 {
+				s.first, s.last = v[0], v[len(v)-1]
+			}
+			byKey[key] = s
+			a.segments = append(a.segments, s)
+		}
+		a.of[i] = s
+	}
+	a.evidence = fmt.Sprintf("%d different stretches of the coordinate in %d files", len(a.segments), len(a.of))
+	return a, len(a.segments) > 1, nil
+}
+
+func variesAmong(coords []*Variable) bool {
+	digest := ""
+	for _, v := range coords {
+		if v == nil {
+			continue
+		}
+		if digest != "" && v.Content != digest {
+			return true
+		}
+		digest = v.Content
+	}
+	return false
+}
+
+// positions decodes coordinates to numbers that can be compared between files: times in one unit, others as they are.
+func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
+	var to *cftime.Units
+	out := make([][]float64, len(coords))
+	cache := map[string][]float64{}
+	for i, v := range coords {
+		if v == nil {
+			continue
+		}
+		units, isTime := TimeUnits(v, v)
+		text := ""
+		if isTime {
+			text = units.String() + string(units.Calendar())
+		}
+		key := v.Content + text
+		if got, ok := cache[key]; ok {
+			out[i] = got
+			continue
+		}
+		vals, err := v.Type.Float64s(v.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+		}
+		if isTime {
+			if to == nil {
+				to = &units
+			}
+			if !units.Same(*to) {
+				if vals, err = cftime.ConvertFloats(vals, units, *to); err != nil {
+					return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+				}
+			}
+		}
+		cache[key] = vals
+		out[i] = vals
+	}
+	return out, nil
+}
+
+// inOrder gives every file a stretch of its own in the order of the list.
+func inOrder(headers []*Header, path string) *axis {
+	a := &axis{path: path, of: map[int]*segment{}}
+	for i, h := range headers {
+		if n, ok := lengthOf(h, path); ok {
+			s := &segment{key: fmt.Sprint(i), length: n, first: float64(i), last: float64(i), file: h.URL}
+			a.segments = append(a.segments, s)
+			a.of[i] = s
+		}
+	}
+	return a
+}
+
+// arrange orders the stretches along the axis and gives each its start. An overlap is an error.
+func (a *axis) arrange() error {
+	down := false
+	for _, s := range a.segments {
+		if s.length > 1 {
+			down = s.last < s.first
+			break
+		}
+	}
+	sort.SliceStable(a.segments, func(i, j int) bool {
+		if down {
+			return a.segments[i].first > a.segments[j].first
+		}
+		return a.segments[i].first < a.segments[j].first
+	})
+	start := int64(0)
+	var drifts []Drift
+	var prev *segment
+	for _, s := range a.segments {
+		s.start = start
+		start += s.length
+		if s.length == 0 {
+			continue
+		}
+		if prev != nil {
+			if overlap := s.first <= prev.last; overlap != down || s.first == prev.last {
+				drifts = append(drifts, Drift{s.file, prev.file, a.path, "first value",
+					fmt.Sprint(s.first), fmt.Sprintf("the axis has reached %v already", prev.last)})
+			}
+		}
+		prev = s
+	}
+	if drifts != nil {
+		return &DriftError{drifts}
+	}
+	return nil
+}
+
+// TimeUnits parses the CF time unit of v from the attributes of of, which for bounds is their coordinate.
+func TimeUnits(v, of *Variable) (cftime.Units, bool) {
+	units, ok := of.Attribute("units").(string)
+	if !ok || !v.Type.Numeric() {
+		return cftime.Units{}, false
+	}
+	calendar, _ := of.Attribute("calendar").(string)
+	u, err := cftime.Parse(units, calendar)
+	if err != nil {
+		return cftime.Units{}, false
+	}
+	return u, true
+}
+
+var errNothingToJoin = errors.New("the files share all their coordinates, so there is nothing to concatenate them along")

@@ -1,0 +1,164 @@
+package virtual
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"strings"
+
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/formats/codecs"
+)
+
+// ErrDrift marks source files that disagree, so that no single array can hold what they say.
+var ErrDrift = errors.New("source files disagree")
+
+// Drift is one disagreement: what File says of Variable, and what the file Against says.
+type Drift struct {
+	File     string `json:"file"`
+	Against  string `json:"against"`
+	Variable string `json:"variable"`
+	What     string `json:"what"` // "dtype", "attribute scale_factor", ...
+	Got      string `json:"got"`
+	Want     string `json:"want"`
+}
+
+func (d Drift) String() string {
+	s := fmt.Sprintf("%s: %s: %s is %s", d.File, d.Variable, d.What, d.Got)
+	if d.Want != "" {
+		s += fmt.Sprintf(", but %s", d.Want)
+		if d.Against != "" {
+			s += " in " + d.Against
+		}
+	}
+	return s
+}
+
+// DriftError lists disagreements. It matches [ErrDrift].
+type DriftError struct{ Drifts []Drift }
+
+// Is makes errors.Is(err, ErrDrift) true.
+func (e *DriftError) Is(target error) bool { return target == ErrDrift }
+
+func (e *DriftError) Error() string {
+	const most = 5
+	var b strings.Builder
+	fmt.Fprintf(&b, "source files disagree (%d):", len(e.Drifts))
+	for i, d := range e.Drifts {
+		if i == most {
+			fmt.Fprintf(&b, "\n  and %d more", len(e.Drifts)-most)
+			break
+		}
+		fmt.Fprintf(&b, "\n  %s", d)
+	}
+	return b.String()
+}
+
+// meaningful are the attributes that change what the values mean (CF conventions 2.4, 3.1, 3.5, 8.1): where files
+// disagree about one, no joined array can say what both say.
+var meaningful = []string{
+	"scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned",
+	"units", "calendar", "flag_values", "flag_masks", "flag_meanings",
+}
+
+// difference compares a variable with the first file's and returns what no layout can mend; axes says which of the
+// variable's axes are concatenated. Units of time are left to the caller when retime is true.
+func difference(v, first *Variable, layout []int, retime bool) (what, got, want string) {
+	if v == first {
+		return "", "", ""
+	}
+	if !v.Type.Equal(first.Type) {
+		return "dtype", v.Type.String(), first.Type.String()
+	}
+	if fmt.Sprint(v.Axes) != fmt.Sprint(first.Axes) {
+		return "dimensions", fmt.Sprint(v.Axes), fmt.Sprint(first.Axes)
+	}
+	for d := range layout {
+		if layout[d] < 0 && v.Shape[d] != first.Shape[d] {
+			return "length of " + v.Axes[d], fmt.Sprint(v.Shape[d]), fmt.Sprint(first.Shape[d])
+		}
+	}
+	for _, name := range meaningful {
+		a, b := cdm.Lookup(v.Attributes, name), cdm.Lookup(first.Attributes, name)
+		if sameValue(a, b) {
+			continue
+		}
+		switch name {
+		case "units", "calendar":
+			if retime || a == nil || b == nil { // not stated is no contradiction
+				continue
+			}
+		case "flag_values", "flag_masks", "flag_meanings":
+			if a == nil || b == nil {
+				continue
+			}
+		}
+		return "attribute " + name, show(a), show(b)
+	}
+	return "", "", ""
+}
+
+// storage compares how a variable is stored with the first file's: differences here matter only to arrays that are
+// made of references.
+func storage(v, first *Variable, layout []int) (what, got, want string) {
+	if v == first {
+		return "", "", ""
+	}
+	if a, b := pipeline(v.Codecs), pipeline(first.Codecs); !reflect.DeepEqual(a, b) {
+		return "codec", names(v.Codecs), names(first.Codecs)
+	}
+	if v.Contiguous != first.Contiguous {
+		return "storage", storageName(v), storageName(first)
+	}
+	for d := range layout {
+		if v.Chunks[d] != first.Chunks[d] && !(v.Contiguous && layout[d] >= 0) {
+			return "chunk shape", fmt.Sprint(v.Chunks), fmt.Sprint(first.Chunks)
+		}
+	}
+	return "", "", ""
+}
+
+// pipeline is what matters of codecs to a reader: a compression level only matters to the writer.
+func pipeline(list []codecs.Codec) []map[string]any {
+	out := make([]map[string]any, len(list))
+	for i, c := range list {
+		out[i] = maps.Clone(c.Config())
+		delete(out[i], "level")
+		delete(out[i], "clevel")
+	}
+	return out
+}
+
+func names(list []codecs.Codec) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	s := make([]string, len(list))
+	for i, c := range list {
+		s[i] = c.Name()
+	}
+	return strings.Join(s, "+")
+}
+
+func storageName(v *Variable) string {
+	if v.Contiguous {
+		return "contiguous"
+	}
+	return fmt.Sprintf("chunks %v", v.Chunks)
+}
+
+// sameValue compares attribute values; NaN equals NaN.
+func sameValue(a, b any) bool {
+	return reflect.DeepEqual(a, b) || fmt.Sprintf("%T%v", a, a) == fmt.Sprintf("%T%v", b, b)
+}
+
+func show(v any) string {
+	if v == nil {
+		return "absent"
+	}
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	return fmt.Sprint(v)
+}
