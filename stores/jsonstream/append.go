@@ -72,3 +72,34 @@ func AppendFloat(b []byte, f float64) []byte {
 	}
 	return append(b, '.', '0')
 }
+
+// AppendValue appends what [Reader.Value] gave.
+func AppendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return AppendString(b, v)
+	case Literal:
+		return append(b, v...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case []any:
+		b = append(b, '[')
+		for i := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendValue(b, v[i])
+		}
+		return append(b, ']')
+	case Object:
+		b = append(b, '{')
+		for i, m := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendValue(append(AppendString(b, m.Name), ':'), m.Value)
+		}
+		return append(b, '}')
+	}
+	return append(b, "null"...)
+}
