@@ -240,7 +240,7 @@ type Selection struct {
 	None   bool
 	Rank   int
 	Hyper  *Hyperslab // a regular hyperslab
-	Blocks []Block    // an irregular hyperslab: the union of blocks
+	Blocks []Block    // an irregular hyperslab: the union of several blocks
 	Points [][]uint64 // a list of points
 }
 

@@ -155,7 +155,26 @@ func (b *buf) hyperslabSelection(s *Selection, version uint32) {
 	s.Blocks = make([]Block, n)
 	for i := range s.Blocks {
 		s.Blocks[i] = Block{Start: b.coordinates(s.Rank, size), End: b.coordinates(s.Rank, size)}
+		for j, start := range s.Blocks[i].Start {
+			if s.Blocks[i].End[j] < start {
+				b.failf("block %d ends at %d before it starts at %d", i, s.Blocks[i].End, s.Blocks[i].Start)
+			}
+		}
 	}
+	if n == 1 && b.err == nil {
+		s.Hyper, s.Blocks = s.Blocks[0].hyperslab(), nil
+	}
+}
+
+// hyperslab is the block as a regular hyperslab.
+func (k Block) hyperslab() *Hyperslab {
+	h := &Hyperslab{Start: k.Start}
+	for i, start := range k.Start {
+		h.Stride = append(h.Stride, 1)
+		h.Count = append(h.Count, 1)
+		h.Block = append(h.Block, k.End[i]-start+1)
+	}
+	return h
 }
 
 // limit takes a number of size bytes whose greatest value means Unlimited.
