@@ -178,3 +178,37 @@ func (d *Dataset) LatestStore() (StoreVersion, error) {
 	}
 	return list[len(list)-1], nil
 }
+
+// Rel is a path of this dataset's stores as it stands beside them: its last element.
+func (d *Dataset) Rel(path string) string { return filepath.Base(path) }
+
+// BuildDir makes an empty folder beside the published stores for the building of one, and removes what earlier attempts at
+// the same name have left behind. A process that still writes into one of those fails, and publishes nothing.
+func (d *Dataset) BuildDir(name string) (string, error) {
+	return attemptDir(d.Path(StoresDir), ".building-"+name+"-")
+}
+
+// PartBuildDir is BuildDir for a folder below the dataset's parts that will be renamed to final.
+func (d *Dataset) PartBuildDir(final string) (string, error) {
+	return attemptDir(filepath.Dir(final), ".building-"+filepath.Base(final)+"-")
+}
+
+func attemptDir(dir, prefix string) (string, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	old, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	if err != nil {
+		return "", err
+	}
+	for _, o := range old {
+		if err := os.RemoveAll(o); err != nil {
+			return "", err
+		}
+	}
+	tmp, err := os.MkdirTemp(dir, prefix+"*")
+	if err != nil {
+		return "", err
+	}
+	return tmp, os.Chmod(tmp, 0o755)
+}
