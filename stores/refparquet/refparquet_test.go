@@ -512,3 +512,77 @@ func FuzzFragment(f *testing.F) {
 		_, _ = decodeRows(b, &r)
 	})
 }
+
+// BenchmarkWrite is the whole way of references in order: Put, encode, write, sync.
+func BenchmarkWrite(b *testing.B) {
+	for _, size := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			const n = 1_000_000
+			top := b.TempDir()
+			urls := make([]string, 2000)
+			for i := range urls {
+				urls[i] = fmt.Sprintf("/archive/institute/project/product/v1.0/2003/05/%06d_a_rather_long_file_name_%d.nc", i, i)
+			}
+			b.ReportAllocs()
+			k := 0
+			for b.Loop() {
+				k++
+				w, err := Create(filepath.Join(top, fmt.Sprint(k)), oneArray(n), Options{RecordSize: size})
+				if err != nil {
+					b.Fatal(err)
+				}
+				off := int64(0)
+				for i := range int64(n) {
+					length := 60000 + (i*7919)%9973
+					if err := w.Put(0, i, virtual.Reference{URL: urls[i/500], Offset: off, Size: length}); err != nil {
+						b.Fatal(err)
+					}
+					off += length
+				}
+				if err := w.Finish(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// BenchmarkRead reads all rows of a store back.
+func BenchmarkRead(b *testing.B) {
+	const n = 1_000_000
+	dir := filepath.Join(b.TempDir(), "s")
+	w, err := Create(dir, oneArray(n), Options{RecordSize: 100_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range int64(n) {
+		if err := w.Put(0, i, virtual.Reference{URL: fmt.Sprintf("/archive/a_long_name_of_a_file_%d.nc", i/500), Offset: i * 1000, Size: 999}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	if err := WriteMetadata(dir, virtual.Dataset{Arrays: oneArray(n)}, 100_000); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := Open(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		k := 0
+		for _, err := range r.References(b.Context(), "tas") {
+			if err != nil {
+				b.Fatal(err)
+			}
+			k++
+		}
+		if k != n {
+			b.Fatal(k)
+		}
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
