@@ -30,7 +30,7 @@ func Cache(src Source, opts CacheOptions) Source {
 	fitted.ReadAhead = max(orElse(opts.ReadAhead, fitted.ReadAhead), fitted.Block)
 	fitted.Memory = orElse(opts.Memory, fitted.Memory)
 	return &cached{
-		Source: src, opts: fitted, block: int64(fitted.Block), window: 1,
+		Source: src, opts: fitted, block: int64(fitted.Block), window: 1, next: -1,
 		segments: make(map[int64]*segment), recent: list.New(),
 	}
 }

@@ -203,6 +203,10 @@ func (r *remote) check(resp *http.Response, off, want int64, first bool) (int64,
 	switch resp.StatusCode {
 	case http.StatusPartialContent:
 	case http.StatusOK:
+		if first && resp.ContentLength == 0 { // of an empty file, no part can be had
+			r.id = identity(resp, 0)
+			return 0, nil
+		}
 		return 0, fmt.Errorf("%w: it answered a request for a part with the whole; references into this file could not be read "+
 			"either: copy it to a server with ranges, or give its local path", ErrNoRanges)
 	case http.StatusPreconditionFailed:
