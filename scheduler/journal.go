@@ -71,7 +71,7 @@ type Entry struct {
 	Ref     Ref       `json:"ref,omitzero"`
 	Name    string    `json:"name,omitempty"`
 	Token   string    `json:"token,omitempty"`
-	Indices []int     `json:"indices,omitempty"`
+	Indices []int     `json:"indices,omitempty"` // ascending
 	Request *Request  `json:"request,omitempty"`
 	After   []Link    `json:"after,omitempty"`
 	Exclude []string  `json:"exclude,omitempty"`
@@ -105,6 +105,7 @@ type Ledger struct {
 	Submissions []*Submitted // in the order of their intents
 	Stopped     bool
 	byKey       map[string][]*Submitted
+	byJob       map[JobID]*Submitted
 	attempts    map[string]int
 	rerun       map[taskKey]rerunOrder
 	fence       int64
@@ -124,7 +125,7 @@ type rerunOrder struct {
 // NewLedger folds journal entries in their order. An entry with a lower fence than one before it was written by
 // a process that had lost its lease, and does not count.
 func NewLedger(entries []Entry) *Ledger {
-	l := &Ledger{byKey: map[string][]*Submitted{}, attempts: map[string]int{}, rerun: map[taskKey]rerunOrder{}}
+	l := &Ledger{byKey: map[string][]*Submitted{}, byJob: map[JobID]*Submitted{}, attempts: map[string]int{}, rerun: map[taskKey]rerunOrder{}}
 	for _, e := range entries {
 		l.Add(e)
 	}
@@ -153,6 +154,7 @@ func (l *Ledger) Add(e Entry) {
 	case EntryAccepted:
 		if s != nil {
 			s.Job, s.Time = e.Job, e.Time
+			l.byJob[e.Job] = s
 		}
 	case EntryRefused:
 		if s != nil {
@@ -196,14 +198,7 @@ func (l *Ledger) Submission(r Ref) *Submitted {
 func (l *Ledger) Of(key string) []*Submitted { return l.byKey[key] }
 
 // ByJob returns the newest submission that got a scheduler's id, or nil.
-func (l *Ledger) ByJob(id JobID) *Submitted {
-	for _, s := range slices.Backward(l.Submissions) {
-		if s.Job == id {
-			return s
-		}
-	}
-	return nil
-}
+func (l *Ledger) ByJob(id JobID) *Submitted { return l.byJob[id] }
 
 // Token is what identifies a submission to the scheduler: it becomes the job's --comment.
 func Token(run string, r Ref) string { return run + "/" + r.String() }

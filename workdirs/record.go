@@ -20,7 +20,8 @@ import (
 
 // The states of a record and of its items.
 const (
-	Done    = "done"
+	Running = "running" // of a task with several items: what it has done so far
+	Done    = "done"    // also when some of several items failed for good: their results say so
 	Failed  = "failed"
 	Skipped = "skipped" // not tried, since an earlier step of the same dataset failed
 )
@@ -32,7 +33,7 @@ type Record struct {
 	Job       string           `json:"job"` // the plan's key of the job
 	Index     int              `json:"index"`
 	Attempt   int              `json:"attempt"`
-	State     string           `json:"state"`           // Done or Failed
+	State     string           `json:"state"`
 	Class     string           `json:"class,omitempty"` // of the first failed item, or of what ended the task
 	Message   string           `json:"message,omitempty"`
 	Transient bool             `json:"transient,omitempty"` // trying the same again may succeed
@@ -41,6 +42,7 @@ type Record struct {
 	End       time.Time        `json:"end,omitzero"`
 	Peak      int64            `json:"peak,omitempty"` // resident bytes
 	Source    string           `json:"source"`         // "task", or where the orchestrator has it from
+	Redo      []int            `json:"redo,omitempty"` // parts that were found missing, and must be computed again
 	Items     []ItemResult     `json:"items,omitempty"`
 	Counters  map[string]int64 `json:"counters,omitempty"`
 }
@@ -100,7 +102,10 @@ func mergeRecords(lists ...[]Record) []Record {
 }
 
 func rank(r Record) int {
-	if r.Source == "task" {
+	switch {
+	case r.State == Running:
+		return 2
+	case r.Source == "task":
 		return 0
 	}
 	return 1

@@ -1,0 +1,182 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// Applier carries out actions. It keeps the promise that nothing is submitted twice: what is about to be sent is in the
+// journal, with a token, before it is sent; after a crash or a time-out the scheduler is asked for the token first.
+type Applier struct {
+	Engine  Engine
+	Ledger  *Ledger
+	RunID   string
+	Fence   int64
+	Journal func(Entry) error           // appends durably
+	Record  func(workdirs.Record) error // writes a record atomically
+	Script  func(Submit) (string, error)
+	Check   func() error // an error when the lease is lost
+	Now     func() time.Time
+}
+
+// Resolve finds out about submissions of which it is not known whether the scheduler took them.
+func (a *Applier) Resolve(ctx context.Context) error {
+	for _, s := range a.Ledger.Submissions {
+		if !s.Open() {
+			continue
+		}
+		if err := a.find(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find asks for a submission's token and writes the answer to the journal.
+func (a *Applier) find(ctx context.Context, s *Submitted) error {
+	id, found, err := a.Engine.Find(ctx, s.Token)
+	if err != nil {
+		return fmt.Errorf("looking for job %s: %w", s.Name, err)
+	}
+	if found {
+		return a.write(Entry{Kind: EntryAccepted, Ref: s.Ref, Job: id, Reason: "found by its token"})
+	}
+	return a.write(Entry{Kind: EntryRefused, Ref: s.Ref, Reason: "the scheduler knows no job with its token"})
+}
+
+// Apply carries out actions in their order. After an error the rest is left out; reconciling again picks it up.
+func (a *Applier) Apply(ctx context.Context, actions []Action) error {
+	for _, action := range actions {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.Check(); err != nil {
+			return err
+		}
+		if err := a.apply(ctx, action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Applier) apply(ctx context.Context, action Action) error {
+	switch x := action.(type) {
+	case Submit:
+		return a.submit(ctx, x)
+	case Repoint:
+		return a.repoint(ctx, x)
+	case Withdraw:
+		return a.withdraw(ctx, x)
+	case Note:
+		return a.Record(x.Record)
+	case Finish:
+		return nil
+	}
+	return fmt.Errorf("no way to apply %T", action)
+}
+
+func (a *Applier) submit(ctx context.Context, s Submit) error {
+	after, err := a.dependencies(s.After)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", s.Name, err)
+	}
+	path, err := a.Script(s)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", s.Name, err)
+	}
+	token := Token(a.RunID, s.Ref)
+	request := s.Request
+	err = a.write(Entry{
+		Kind: EntryIntent, Ref: s.Ref, Name: s.Name, Token: token, Indices: s.Indices, Request: &request,
+		After: s.After, Exclude: s.Exclude, Reason: s.Reason,
+	})
+	if err != nil {
+		return err
+	}
+	sub := Submission{Name: s.Name, Script: path, Token: token, After: after, Exclude: s.Exclude}
+	if s.Array {
+		sub.Indices = s.Indices
+	}
+	id, err := a.Engine.Submit(ctx, sub)
+	switch {
+	case err == nil:
+		return a.write(Entry{Kind: EntryAccepted, Ref: s.Ref, Job: id})
+	case errors.Is(err, ErrUnreachable):
+		// It may have been accepted all the same. When the scheduler can't say so now, the next pass asks.
+		if ferr := a.find(ctx, a.Ledger.Submission(s.Ref)); ferr != nil {
+			return fmt.Errorf("submitting job %s: %w", s.Name, err)
+		}
+		if a.Ledger.Submission(s.Ref).Job != "" {
+			return nil
+		}
+	case ctx.Err() != nil:
+		return err // it is not known what became of it
+	default:
+		if werr := a.write(Entry{Kind: EntryRefused, Ref: s.Ref, Reason: err.Error()}); werr != nil {
+			return errors.Join(err, werr)
+		}
+	}
+	return fmt.Errorf("submitting job %s: %w", s.Name, err)
+}
+
+func (a *Applier) repoint(ctx context.Context, x Repoint) error {
+	s := a.Ledger.Submission(x.Ref)
+	after, err := a.dependencies(x.After)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", s.Name, err)
+	}
+	err = a.Engine.Repoint(ctx, s.Job, after)
+	if errors.Is(err, ErrUnknownJob) {
+		return nil // it does not wait any more: what became of it shows in its record or in the queue
+	}
+	if err != nil {
+		return fmt.Errorf("re-pointing job %s: %w", s.Name, err)
+	}
+	return a.write(Entry{Kind: EntryRepoint, Ref: x.Ref, After: x.After})
+}
+
+func (a *Applier) withdraw(ctx context.Context, x Withdraw) error {
+	s := a.Ledger.Submission(x.Ref)
+	if err := a.write(Entry{Kind: EntryWithdraw, Ref: x.Ref, Indices: x.Indices, Reason: x.Reason}); err != nil {
+		return err
+	}
+	if s.Job == "" {
+		return nil
+	}
+	indices := x.Indices
+	if len(indices) == len(s.Indices) {
+		indices = nil
+	}
+	if err := a.Engine.Cancel(ctx, s.Job, indices); err != nil && !errors.Is(err, ErrUnknownJob) {
+		return fmt.Errorf("cancelling job %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// dependencies turns links into the scheduler's terms.
+func (a *Applier) dependencies(links []Link) ([]Dependency, error) {
+	var list []Dependency
+	for _, l := range links {
+		s := a.Ledger.Submission(l.Ref)
+		if s == nil || s.Job == "" {
+			return nil, fmt.Errorf("it is to wait for %s, which is not submitted", l.Ref)
+		}
+		list = append(list, Dependency{l.Kind, s.Job})
+	}
+	return list, nil
+}
+
+// write appends an entry to the journal and folds it into the ledger.
+func (a *Applier) write(e Entry) error {
+	e.Time, e.Fence = a.Now().UTC(), a.Fence
+	if err := a.Journal(e); err != nil {
+		return fmt.Errorf("journal of run %s: %w", a.RunID, err)
+	}
+	a.Ledger.Add(e)
+	return nil
+}
