@@ -62,7 +62,7 @@ func runInit(ctx context.Context, group string, opts initOptions, env environmen
 	if (opts.csv == "") == (len(opts.patterns) == 0) {
 		return usagef("init: give either -d datasets.csv or one or more -p CODE=GLOB")
 	}
-	base, err := os.Getwd()
+	base, err := filepath.Abs(filepath.Dir(opts.csv)) // of the list, or where we are
 	if err != nil {
 		return err
 	}

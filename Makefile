@@ -1,0 +1,51 @@
+# make test runs everything; make bench measures; make fuzz looks for trouble longer.
+GOLANGCI_VERSION := v2.15.0
+BIN := $(CURDIR)/bin
+PACKAGES := gcc libc6-dev munge slurmctld slurmd slurm-client slurmdbd mariadb-server
+
+export CGO_ENABLED ?= 0
+export GOFLAGS ?= -buildvcs=false
+
+.PHONY: all build test unit lint format deps bench fuzz clean
+
+all: build
+
+build:
+	go build -trimpath -ldflags '-s -w' -o $(BIN)/kerb ./cmd/kerb
+
+# Everything: what the tests need is installed, code is checked, and every test runs with the race detector.
+test: deps lint unit
+
+unit:
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+# Real SLURM and a C compiler for the race detector. Without root, or where they are installed, nothing is done; tests that
+# miss something say so.
+deps:
+	@sh deploy/install-packages.sh $(PACKAGES)
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run
+
+$(BIN)/golangci-lint-$(GOLANGCI_VERSION):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+format:
+	gofmt -w $$(git ls-files '*.go')
+
+bench: build
+	go run ./deploy/bench
+
+FUZZTIME ?= 5m
+fuzz:
+	@for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf $(BIN)
