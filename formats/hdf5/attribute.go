@@ -27,8 +27,7 @@ func (o *Object) readAttributes() ([]Attribute, error) {
 	if n > 0 {
 		out = make([]Attribute, 0, n)
 	}
-	for i := range o.header.messages {
-		m := &o.header.messages[i]
+	for _, m := range o.header.messages {
 		if m.kind != msgAttribute {
 			continue
 		}
@@ -43,7 +42,7 @@ func (o *Object) readAttributes() ([]Attribute, error) {
 		out = append(out, a)
 	}
 	if info != nil {
-		dense, err := o.denseAttributes(info)
+		dense, err := o.denseAttributes(*info)
 		if err != nil {
 			return nil, fmt.Errorf("dense attributes: %w", err)
 		}
@@ -53,7 +52,7 @@ func (o *Object) readAttributes() ([]Attribute, error) {
 }
 
 // attribute decodes an attribute message (IV.A.2.m).
-func (f *File) attribute(m *message) (a Attribute, err error) {
+func (f *File) attribute(m message) (a Attribute, err error) {
 	b := f.buf(m)
 	version := b.u8()
 	flags := b.u8() // reserved in version 1
@@ -101,8 +100,8 @@ func (f *File) attribute(m *message) (a Attribute, err error) {
 }
 
 // part takes n bytes of b as a message of its own.
-func (f *File) part(b *buf, kind uint16, n int, shared bool) *message {
-	m := &message{kind: kind, off: b.off + int64(b.pos), data: b.bytes(n)}
+func (f *File) part(b *buf, kind uint16, n int, shared bool) message {
+	m := message{kind: kind, off: b.off + int64(b.pos), data: b.bytes(n)}
 	if shared {
 		m.flags = flagShared
 	}
@@ -110,7 +109,7 @@ func (f *File) part(b *buf, kind uint16, n int, shared bool) *message {
 }
 
 // denseAttributes reads the attributes that lie in a fractal heap, by an attribute info message (IV.A.2.v).
-func (o *Object) denseAttributes(info *message) ([]Attribute, error) {
+func (o *Object) denseAttributes(info message) ([]Attribute, error) {
 	b := o.f.buf(info)
 	if v := b.u8(); v != 0 {
 		b.failf("version is %d, not 0", v)
@@ -131,14 +130,14 @@ func (o *Object) denseAttributes(info *message) ([]Attribute, error) {
 		Attribute
 		order uint32
 	}
-	var all []dense
+	all := make([]dense, 0, 16)
 	err = o.f.walkMetadataTree(names, btreeAttributeNames, func(record []byte) error {
 		r := buf{f: o.f, what: "attribute name record", off: names, data: record}
 		id, shared, order := r.bytes(8), r.u8()&flagShared != 0, r.u32()
 		if r.err != nil {
 			return r.err
 		}
-		var m *message
+		var m message
 		if shared {
 			if m, err = o.f.heapMessage(id, msgAttribute); err != nil {
 				return err
@@ -148,7 +147,10 @@ func (o *Object) denseAttributes(info *message) ([]Attribute, error) {
 			if err != nil {
 				return err
 			}
-			m = &message{kind: msgAttribute, off: heapAddr, data: data}
+			if err := o.f.charge(int64(len(data)), heapAddr, "dense attributes"); err != nil {
+				return err
+			}
+			m = message{kind: msgAttribute, off: heapAddr, data: data}
 		}
 		a, err := o.f.attribute(m)
 		if err != nil {

@@ -34,9 +34,9 @@ func (o *Object) readDataset() (*Dataset, error) {
 		var err error
 		switch m.kind {
 		case msgDataspace:
-			d.Space, err = o.f.messageDataspace(m)
+			d.Space, err = o.f.messageDataspace(*m)
 		case msgDatatype:
-			d.Type, err = o.f.messageDatatype(m)
+			d.Type, err = o.f.messageDatatype(*m)
 		case msgLayout:
 			layout = m
 		case msgFill:
@@ -70,7 +70,7 @@ func (o *Object) readDataset() (*Dataset, error) {
 			continue
 		}
 		old := part.m.kind == msgFillOld
-		m, err := o.f.resolve(part.m)
+		m, err := o.f.resolve(*part.m)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (o *Object) readDataset() (*Dataset, error) {
 	return d, nil
 }
 
-func (f *File) messageDataspace(m *message) (Dataspace, error) {
+func (f *File) messageDataspace(m message) (Dataspace, error) {
 	m, err := f.resolve(m)
 	if err != nil {
 		return Dataspace{}, err

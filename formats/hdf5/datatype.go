@@ -14,12 +14,21 @@ const (
 )
 
 // messageDatatype decodes a datatype message, which may be shared. Types met before are not made again.
-func (f *File) messageDatatype(m *message) (*Datatype, error) {
-	m, err := f.resolve(m)
-	if err != nil {
-		return nil, err
-	}
+func (f *File) messageDatatype(m message) (*Datatype, error) {
 	b := f.buf(m)
+	if m.flags&flagShared != 0 {
+		o, id, err := f.sharedAt(&b, msgDatatype)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			return o.sharedDatatype()
+		}
+		if m, err = f.heapMessage(id, msgDatatype); err != nil {
+			return nil, err
+		}
+		b = f.buf(m)
+	}
 	t := f.datatype(&b)
 	return t, b.err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 )
@@ -16,6 +17,8 @@ type File struct {
 	lengthSize int   // bytes of a length
 	root       int64
 	sharedHeap []sharedIndex // the shared object header message table
+
+	decoded atomic.Int64 // bytes of metadata, see charge
 
 	mu      sync.Mutex
 	objects map[int64]*Object

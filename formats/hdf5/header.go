@@ -36,6 +36,8 @@ const (
 	flagShared     = 0x02
 	flagMustKnow   = 0x80
 	maxHeaderBytes = 64 << 20
+	minHeader      = 16
+	maxPrefix      = 6 + 16 + 4 + 8 // of version 2, with the size of its first block
 )
 
 // message is one header message, not yet decoded.
@@ -54,18 +56,18 @@ type header struct {
 	messages []message
 }
 
-// find gives the first message of a kind, or nil.
-func (h *header) find(kind uint16) *message {
+// find gives the first message of a kind; ok is false when there is none.
+func (h *header) find(kind uint16) (m message, ok bool) {
 	for i := range h.messages {
 		if h.messages[i].kind == kind {
-			return &h.messages[i]
+			return h.messages[i], true
 		}
 	}
-	return nil
+	return message{}, false
 }
 
 // buf decodes a message.
-func (f *File) buf(m *message) buf {
+func (f *File) buf(m message) buf {
 	return buf{f: f, what: messageName(m.kind), off: m.off, data: m.data}
 }
 
@@ -106,7 +108,7 @@ func messageName(kind uint16) string {
 // readHeader reads all messages of the object header at the absolute address, through all
 // continuation blocks.
 func (f *File) readHeader(addr int64) (*header, error) {
-	start, err := f.peek(addr, 16, "object header")
+	start, err := f.peek(addr, int(max(minHeader, min(maxPrefix, f.cache.size-addr))), "object header")
 	if err != nil {
 		return nil, err
 	}
@@ -175,12 +177,6 @@ func (r *headerReader) readV2(b buf) error {
 	}
 	if flags&0x10 != 0 {
 		b.skip(4) // phase change values of attributes
-	}
-	if b.left() < 8 { // the peek ended within the prefix
-		if b = r.f.read(b.off, 6+16+4+8, b.what); b.err == nil {
-			return r.readV2(b)
-		}
-		return b.err
 	}
 	size := b.uint(1 << (flags & 3))
 	prefix := int64(b.pos)
@@ -265,6 +261,9 @@ func (r *headerReader) readMessages(s span, data []byte) error {
 		}
 	}
 	b := buf{f: r.f, what: "object header", off: s.off, data: data[:s.size]}
+	if err := r.f.charge(s.size, s.off, b.what); err != nil {
+		return err
+	}
 	prefix := 8
 	if r.v2 {
 		prefix = 4
@@ -296,7 +295,7 @@ func (r *headerReader) readMessages(s span, data []byte) error {
 		case m.kind == msgNil:
 			continue
 		case m.kind == msgContinuation:
-			c := r.f.buf(&m)
+			c := r.f.buf(m)
 			off, size := c.addr(), c.length()
 			if c.err == nil && (off < 0 || size > uint64(r.f.cache.size)) {
 				c.failf("a block of %d bytes at byte %#x", size, off)

@@ -18,7 +18,7 @@ func (g *Group) readLinks() (*linkTable, error) {
 	var links []Link
 	ordered := false
 	for i := range g.header.messages {
-		m := &g.header.messages[i]
+		m := g.header.messages[i]
 		var err error
 		switch m.kind {
 		case msgSymbolTable:
@@ -133,6 +133,9 @@ func (f *File) denseLinks(b buf) (links []Link, ordered bool, err error) {
 		}
 		data, err := heap.object(record[4:11]) // after the name's hash
 		if err != nil {
+			return err
+		}
+		if err := f.charge(int64(len(data)), heapAddr, "dense links"); err != nil {
 			return err
 		}
 		m := buf{f: f, what: "link message", off: heapAddr, data: data}

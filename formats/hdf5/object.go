@@ -16,6 +16,7 @@ type Object struct {
 	attributes once[[]Attribute]
 	links      once[*linkTable]
 	dataset    once[*Dataset]
+	datatype   once[*Datatype] // of the datatype message
 }
 
 // once is a value that is made when it is first asked for.
@@ -90,7 +91,20 @@ func (o *Object) Datatype() (*Datatype, error) {
 	if o.kind != DatatypeKind {
 		return nil, o.errorf("is not a committed datatype")
 	}
-	return o.f.messageDatatype(o.header.find(msgDatatype))
+	return o.sharedDatatype()
+}
+
+// sharedDatatype is the object's datatype message, which others may point at. Decoded once.
+func (o *Object) sharedDatatype() (*Datatype, error) {
+	return o.datatype.get(func() (*Datatype, error) {
+		m, ok := o.header.find(msgDatatype)
+		if !ok || m.flags&flagShared != 0 {
+			return nil, o.errorf("has no datatype message of its own")
+		}
+		b := o.f.buf(m)
+		t := o.f.datatype(&b)
+		return t, b.err
+	})
 }
 
 func (o *Object) errorf(format string, args ...any) error {

@@ -41,7 +41,7 @@ func (f *File) readSharedTable(b buf) error {
 }
 
 // resolve gives the message itself when m only says where it is shared (IV.A.2, Shared Messages).
-func (f *File) resolve(m *message) (*message, error) {
+func (f *File) resolve(m message) (message, error) {
 	if m.flags&flagShared == 0 {
 		return m, nil
 	}
@@ -50,15 +50,28 @@ func (f *File) resolve(m *message) (*message, error) {
 }
 
 // sharedMessage takes a shared message's location from b and gives the message.
-func (f *File) sharedMessage(b *buf, kind uint16) (*message, error) {
+func (f *File) sharedMessage(b *buf, kind uint16) (message, error) {
+	o, id, err := f.sharedAt(b, kind)
+	if err != nil {
+		return message{}, err
+	}
+	if o == nil {
+		return f.heapMessage(id, kind)
+	}
+	m, ok := o.header.find(kind)
+	if !ok || m.flags&flagShared != 0 {
+		return message{}, o.errorf("has no %s of its own", messageName(kind))
+	}
+	return m, nil
+}
+
+// sharedAt takes a shared message's location: the object that has it, or its ID in the heap of shared messages.
+func (f *File) sharedAt(b *buf, kind uint16) (o *Object, id []byte, err error) {
 	version, where := b.u8(), b.u8()
 	switch {
 	case version == 3 && where == 1:
-		id := b.bytes(8)
-		if b.err != nil {
-			return nil, b.err
-		}
-		return f.heapMessage(id, kind)
+		id = b.bytes(8)
+		return nil, id, b.err
 	case version == 1:
 		b.skip(6 + f.offsetSize) // reserved; the link name of a symbol table entry
 	case version != 2 && version != 3:
@@ -67,35 +80,29 @@ func (f *File) sharedMessage(b *buf, kind uint16) (*message, error) {
 	}
 	addr := b.addr()
 	if b.err != nil {
-		return nil, b.err
+		return nil, nil, b.err
 	}
-	o, err := f.Object(addr)
-	if err != nil {
-		return nil, fmt.Errorf("shared %s: %w", messageName(kind), err)
+	if o, err = f.Object(addr); err != nil {
+		return nil, nil, fmt.Errorf("shared %s: %w", messageName(kind), err)
 	}
-	m := o.header.find(kind)
-	if m == nil || m.flags&flagShared != 0 {
-		b.failf("the object at byte %#x has no such message", addr)
-		return nil, b.err
-	}
-	return m, nil
+	return o, nil, nil
 }
 
 // heapMessage gives a message of the shared message table by its fractal heap ID.
-func (f *File) heapMessage(id []byte, kind uint16) (*message, error) {
+func (f *File) heapMessage(id []byte, kind uint16) (message, error) {
 	for _, s := range f.sharedHeap {
 		if s.kinds&(1<<kind) == 0 || s.heap == Undefined {
 			continue
 		}
 		h, err := f.openHeap(s.heap)
 		if err != nil {
-			return nil, err
+			return message{}, err
 		}
 		data, err := h.object(id)
 		if err != nil {
-			return nil, err
+			return message{}, err
 		}
-		return &message{kind: kind, off: s.heap, data: data}, nil
+		return message{kind: kind, off: s.heap, data: data}, nil
 	}
-	return nil, &cdm.FormatError{Struct: messageName(kind), Msg: "is shared in a table that the file hasn't"}
+	return message{}, &cdm.FormatError{Struct: messageName(kind), Msg: "is shared in a table that the file hasn't"}
 }

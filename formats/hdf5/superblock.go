@@ -150,7 +150,7 @@ func (f *File) readExtension(addr int64) error {
 		return fmt.Errorf("superblock extension: %w", err)
 	}
 	for i := range h.messages {
-		m := &h.messages[i]
+		m := h.messages[i]
 		b := f.buf(m)
 		switch m.kind {
 		case msgSharedTable:
