@@ -42,7 +42,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 		return nil, nil
 	}
 	var found []*axis
-	var open []string // record dimensions without a coordinate: concatenated when nothing else is
+	var open []string // dimensions without a coordinate that files may be concatenated along when no coordinate tells them apart
 	for _, path := range dimensions(headers) {
 		wanted := slices.Contains(rules.Concat, path)
 		if rules.Concat != nil && !wanted {
@@ -60,10 +60,10 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 				a.from, a.evidence = "user", "override; no coordinate tells the order, so the order of the files is kept"
 			}
 			found = append(found, a)
-		case varies:
+		case varies && coordinated(headers, path):
 			a.from = "evidence"
 			found = append(found, a)
-		case unlimited(headers, path) && !coordinated(headers, path):
+		case varies, unlimited(headers, path) && !coordinated(headers, path):
 			open = append(open, path)
 		}
 	}
@@ -74,7 +74,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 	}
 	if len(found) == 0 && len(open) == 1 {
 		a := inOrder(headers, open[0])
-		a.from, a.evidence = "evidence", "a record dimension without a coordinate; the order of the files is kept"
+		a.from, a.evidence = "evidence", "no coordinate tells files apart, and this dimension is unlimited or of differing length; the order of the files is kept"
 		found = append(found, a)
 	}
 	for _, a := range found {
@@ -172,9 +172,7 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 		}
 	}
 	if with < 0 {
-		a = inOrder(headers, path)
-		a.evidence = "lengths differ and there is no coordinate; the order of the files is kept"
-		return a, lengths, nil
+		return inOrder(headers, path), lengths, nil
 	}
 	if without >= 0 {
 		if !lengths && !variesAmong(coords) {
