@@ -261,7 +261,7 @@ func (d *describer) withBounds(a *virtual.Array) *virtual.Array {
 
 // temporal describes a time coordinate: first and last instant, of the bounds where there are any.
 func (d *describer) temporal(a *virtual.Array, dim Dimension) (Dimension, error) {
-	dim.Type, dim.Unit = "temporal", ""
+	dim.Type, dim.Unit, dim.Lo, dim.Hi = "temporal", "", 0, 0
 	calendar := cf.Text(a, "calendar")
 	units, err := cftime.Parse(cf.Text(a, "units"), calendar)
 	if err != nil {
