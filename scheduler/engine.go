@@ -114,7 +114,7 @@ type Engine interface {
 	Repoint(ctx context.Context, job JobID, after []Dependency) error
 
 	// Cancel cancels the named tasks of a job, or all of it when indices is nil. What has ended already, or is not
-	// known, is no error.
+	// known, is no error. Of a task that is cancelled before it started nothing may be left to Poll.
 	Cancel(ctx context.Context, job JobID, indices []int) error
 }
 
