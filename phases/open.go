@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats"
@@ -15,7 +16,8 @@ import (
 type SourceFile struct {
 	cdm.File
 	Size  int64
-	MTime time.Time // zero where the source has none
+	MTime time.Time                      // zero where the source has none
+	Stats func() (requests, bytes int64) // what reading it has cost so far
 }
 
 // Opener opens source files: phases are given one, so that tests can give them another.
@@ -27,17 +29,18 @@ func OpenSource(ctx context.Context, url string) (*SourceFile, error) {
 	if err != nil {
 		return nil, SourceError(url, "", err)
 	}
-	return &SourceFile{File: f, Size: info.Size, MTime: info.MTime}, nil
+	return &SourceFile{File: f, Size: info.Size, MTime: info.MTime, Stats: info.Stats}, nil
 }
 
-// SourceError gives an error of reading a source file its class, and names the file and the variable.
+// SourceError gives an error of reading a source file its class, and names the file and the variable where the error doesn't yet.
 func SourceError(url, variable string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if variable != "" {
-		err = fmt.Errorf("%s: %s: %w", url, variable, err)
-	} else {
+	if variable != "" && !strings.Contains(err.Error(), variable) {
+		err = fmt.Errorf("%s: %w", variable, err)
+	}
+	if !strings.Contains(err.Error(), url) {
 		err = fmt.Errorf("%s: %w", url, err)
 	}
 	switch {
