@@ -7,7 +7,7 @@ import (
 )
 
 // CacheOptions size a block cache. Zero values are what suits the source: for files behind HTTP, whose
-// round trips are dear, blocks of 64 KiB, read ahead by up to 1 MiB, 16 MiB kept; for local files
+// round trips are dear, blocks of 64 KiB, read ahead by up to 4 MiB, 16 MiB kept; for local files
 // blocks of 16 KiB, no reading ahead (the kernel does), 1 MiB kept.
 type CacheOptions struct {
 	Block     int // bytes; the unit of alignment and the least that is read
@@ -15,24 +15,51 @@ type CacheOptions struct {
 	Memory    int // bytes kept; at the least one read
 }
 
-// Cache puts a block cache before a source, for metadata: small structures, close together. What is
-// missing is read in one request. Misses that follow one another double how much is read at once;
-// any other miss halves it again. A read that is longer than ReadAhead goes straight to the source
-// and isn't kept: it is data. Close closes the source.
+// directBlocks is how many blocks a read may span at most to be served from the cache: what is longer is
+// data, which isn't looked at twice.
+const directBlocks = 4
+
+// growth is how many times as much is read at every miss that is near the one before.
+const growth = 16
+
+// Cache puts a block cache before a source, for metadata: small structures that lie in clusters. What is
+// missing is read in one request. A miss near the one before, on either side, shows that there is more
+// to come around there, and reads more than that one did; one that is further off than ReadAhead reads
+// no more than it needs. So a file whose metadata are all over it costs few requests, and one with a few
+// far-off structures costs few bytes. Long reads go straight to the source. Close closes the source.
 func Cache(src Source, opts CacheOptions) Source {
 	fitted := CacheOptions{Block: 16 << 10, ReadAhead: 16 << 10, Memory: 1 << 20}
 	if _, ok := src.(*remote); ok {
-		fitted = CacheOptions{Block: headSize, ReadAhead: 1 << 20, Memory: 16 << 20}
+		fitted = CacheOptions{Block: 64 << 10, ReadAhead: 4 << 20, Memory: 16 << 20}
 	}
 	if opts.Block > 0 {
 		fitted.Block = opts.Block
 	}
 	fitted.ReadAhead = max(orElse(opts.ReadAhead, fitted.ReadAhead), fitted.Block)
 	fitted.Memory = orElse(opts.Memory, fitted.Memory)
-	return &cached{
-		Source: src, opts: fitted, block: int64(fitted.Block), window: 1, next: -1,
+	c := &cached{
+		Source: src, opts: fitted, block: int64(fitted.Block),
 		segments: make(map[int64]*segment), recent: list.New(),
 	}
+	if r, ok := src.(*remote); ok {
+		c.seed(r.head)
+	}
+	return c
+}
+
+// seed enters what is known of the beginning of the file.
+func (c *cached) seed(head []byte) {
+	blocks := int64(len(head)) / c.block
+	if int64(len(head)) == c.Size() {
+		blocks = (c.Size() + c.block - 1) / c.block
+	}
+	if blocks == 0 {
+		return
+	}
+	s := c.enter(0, blocks)
+	s.data = head[:s.length]
+	close(s.ready)
+	c.window = 1
 }
 
 // cached is a Source whose small reads are served from segments: runs of whole blocks, each read by
@@ -46,8 +73,8 @@ type cached struct {
 	segments map[int64]*segment // by every block that they cover
 	recent   *list.List         // of *segment, the most recently used first
 	memory   int                // bytes of all segments
-	next     int64              // the block after the last miss's segment
-	window   int64              // blocks to read at the next miss
+	window   int64              // how many blocks the last miss was given; 0 before the first
+	from, to int64              // and which: from, and before to
 }
 
 // segment is length bytes from block first on. data and err are set once ready is closed.
@@ -61,7 +88,7 @@ type segment struct {
 }
 
 func (c *cached) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 || off >= c.Size() || len(p) > c.opts.ReadAhead {
+	if off < 0 || off >= c.Size() || len(p) > directBlocks*c.opts.Block {
 		return c.Source.ReadAt(p, off)
 	}
 	n := 0
@@ -85,7 +112,7 @@ func (c *cached) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // segment finds the segment that holds block no or, if there is none, enters a new one that the
-// caller must fill: from no on, to last at the least where no other segment is in the way.
+// caller must fill: up to last at the least, where no other segment is in the way.
 func (c *cached) segment(no, last int64) (s *segment, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,25 +121,40 @@ func (c *cached) segment(no, last int64) (s *segment, mine bool) {
 		return s, false
 	}
 	most := int64(c.opts.ReadAhead) / c.block
-	if no == c.next {
-		c.window = min(2*c.window, most)
+	if c.window > 0 && no >= c.from-most && no <= c.to+most {
+		c.window = min(growth*c.window, most)
 	} else {
-		c.window = max(c.window/2, 1)
+		c.window = 1
 	}
 	end := min(max(no+c.window, last+1), (c.Size()+c.block-1)/c.block)
-	s = &segment{first: no, ready: make(chan struct{})}
-	for b := no; b < end && c.segments[b] == nil; b++ {
-		c.segments[b] = s
-		s.blocks++
+	from, to := no, no+1
+	for to < end && c.segments[to] == nil {
+		to++
 	}
-	c.next = no + s.blocks
-	s.length = int(min(s.blocks*c.block, c.Size()-no*c.block))
+	// What is known already on the one side is room for more on the other.
+	for from > 0 && to-from < c.window && c.segments[from-1] == nil {
+		from--
+	}
+	return c.enter(from, to), true
+}
+
+// enter makes room for the blocks from one to before another, which aren't there; c.mu is held.
+func (c *cached) enter(from, to int64) *segment {
+	c.from, c.to = from, to
+	s := &segment{
+		first: from, blocks: to - from,
+		length: int(min(to*c.block, c.Size()) - from*c.block),
+		ready:  make(chan struct{}),
+	}
+	for b := from; b < to; b++ {
+		c.segments[b] = s
+	}
 	s.element = c.recent.PushFront(s)
 	c.memory += s.length
 	for c.memory > c.opts.Memory && c.recent.Len() > 1 {
 		c.drop(c.recent.Back().Value.(*segment))
 	}
-	return s, true
+	return s
 }
 
 // fill reads a segment; its ready is closed whatever comes of it. One that failed isn't kept, so that

@@ -18,7 +18,7 @@ import (
 
 // headSize is how much the request that opens a file asks for: it gives the size, the ETag and,
 // mostly, the first metadata in one round trip.
-const headSize = 64 << 10
+const headSize = 128 << 10
 
 // maxRetryAfter is the most that a server can make us wait.
 const maxRetryAfter = 5 * time.Minute
