@@ -210,31 +210,52 @@ func (r *Reader) literal(rest string) error {
 	return nil
 }
 
+// maxNumber is more digits than any number needs.
+const maxNumber = 1 << 10
+
 func (r *Reader) readNumber(c byte) error {
 	r.text = append(r.text[:0], c)
 	for {
-		p, err := r.r.Peek(1)
+		buf, err := r.buffered()
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if err == io.EOF || !numeric(p[0]) {
+		i := 0
+		for i < len(buf) && numeric(buf[i]) {
+			i++
+		}
+		r.text = append(r.text, buf[:i]...)
+		r.skip(i)
+		if len(r.text) > maxNumber {
+			return fmt.Errorf("%w: a number of more than %d digits at byte %d", ErrSyntax, maxNumber, r.off)
+		}
+		if i < len(buf) || err == io.EOF {
 			break
 		}
-		if p[0] == 'I' && string(r.text) == "-" {
-			r.text = append(r.text, "Infinity"...)
-			_, _ = r.readByte()
-			return r.literal("nfinity")
-		}
-		if len(r.text) == 1<<10 {
-			return fmt.Errorf("%w: a number of more than %d digits at byte %d", ErrSyntax, len(r.text), r.off)
-		}
-		r.text = append(r.text, p[0])
-		_, _ = r.readByte()
+	}
+	if string(r.text) == "-I" {
+		r.text = append(r.text[:0], "-Infinity"...)
+		return r.literal("nfinity")
 	}
 	if !validNumber(r.text) {
 		return fmt.Errorf("%w: %q at byte %d is no number", ErrSyntax, r.text, r.off)
 	}
 	return nil
+}
+
+// buffered is what can be had without reading, or else after one read.
+func (r *Reader) buffered() ([]byte, error) {
+	if r.r.Buffered() == 0 {
+		if _, err := r.r.Peek(1); err != nil {
+			return nil, err
+		}
+	}
+	return r.r.Peek(r.r.Buffered())
+}
+
+func (r *Reader) skip(n int) {
+	_, _ = r.r.Discard(n) // of what is buffered: it can't fail
+	r.off += int64(n)
 }
 
 func numeric(c byte) bool {
@@ -282,16 +303,9 @@ func (r *Reader) readString() error {
 	r.text = r.text[:0]
 	for {
 		// A plain run is taken from the buffer in one piece.
-		n := r.r.Buffered()
-		if n == 0 {
-			if _, err := r.r.Peek(1); err != nil {
-				return early(err)
-			}
-			n = r.r.Buffered()
-		}
-		buf, err := r.r.Peek(n)
+		buf, err := r.buffered()
 		if err != nil {
-			return err
+			return early(err)
 		}
 		i := 0
 		for i < len(buf) && buf[i] != '"' && buf[i] != '\\' && buf[i] >= ' ' {
@@ -304,8 +318,7 @@ func (r *Reader) readString() error {
 			c = buf[i]
 			i++
 		}
-		_, _ = r.r.Discard(i)
-		r.off += int64(i)
+		r.skip(i)
 		if !stop {
 			continue
 		}
@@ -350,8 +363,7 @@ func (r *Reader) escape() error {
 		}
 		if utf16.IsSurrogate(u) {
 			if p, err := r.r.Peek(2); err == nil && p[0] == '\\' && p[1] == 'u' {
-				_, _ = r.r.Discard(2)
-				r.off += 2
+				r.skip(2)
 				v, err := r.hex4()
 				if err != nil {
 					return err

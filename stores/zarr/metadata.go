@@ -54,6 +54,8 @@ func NewMetadata(ds virtual.Dataset) (Metadata, error) {
 	}
 	for _, a := range ds.Arrays {
 		group(parent(a.Path))
+	}
+	for _, a := range ds.Arrays {
 		zarray, err := appendArray(nil, a)
 		if err != nil {
 			return nil, fmt.Errorf("variable %s: %w", a.Path, err)
@@ -271,8 +273,21 @@ func (m Metadata) Dataset() (virtual.Dataset, error) {
 		}
 		ds.Arrays = append(ds.Arrays, a)
 	}
-	slices.SortStableFunc(ds.Groups, func(a, b virtual.Group) int { return depth(a.Path) - depth(b.Path) })
+	if !parentsFirst(ds.Groups) {
+		slices.SortStableFunc(ds.Groups, func(a, b virtual.Group) int { return depth(a.Path) - depth(b.Path) })
+	}
 	return ds, checkPaths(ds)
+}
+
+func parentsFirst(groups []virtual.Group) bool {
+	seen := map[string]bool{"": true}
+	for _, g := range groups {
+		if !seen[parent(g.Path)] {
+			return false
+		}
+		seen[g.Path] = true
+	}
+	return true
 }
 
 // depth counts a path's parts: none for the root.

@@ -62,9 +62,9 @@ func TestMetadata(t *testing.T) {
 	want := []string{
 		`.zgroup {"zarr_format":2}`,
 		`.zattrs {"title":"a \"b\" é","x":0.10000000149011612}`,
+		`g/.zgroup {"zarr_format":2}`,
 		`tas/.zarray {"chunks":[1,20],"compressor":{"id":"zlib","level":4},"dimension_separator":".","dtype":"<f4","fill_value":100000002004087730000.0,"filters":[{"elementsize":4,"id":"shuffle"}],"order":"C","shape":[10,20],"zarr_format":2}`,
 		`tas/.zattrs {"_ARRAY_DIMENSIONS":["time","lat"],"valid":[-1,2],"n":18446744073709551615,"nan":NaN,"null":"","one":1.0,"flags":[1,2],"none":[]}`,
-		`g/.zgroup {"zarr_format":2}`,
 		`g/s/.zarray {"chunks":[],"compressor":null,"dimension_separator":".","dtype":"|S3","fill_value":"YQAA","filters":null,"order":"C","shape":[],"zarr_format":2}`,
 		`g/s/.zattrs {"_ARRAY_DIMENSIONS":[]}`,
 	}
