@@ -163,7 +163,7 @@ type Filter struct {
 	Params   []uint32
 }
 
-// Fill is a dataset's fill value (IV.A.2.e, f).
+// Fill is a dataset's fill value (IV.A.2.e, f). It is zero when the file doesn't say: unwritten elements are then zeros.
 type Fill struct {
 	Defined bool   // a user-defined value, or explicitly the default (Value is then nil: zeros)
 	Unset   bool   // explicitly undefined: unwritten elements have no value

@@ -34,6 +34,9 @@ type cache struct {
 // is allocated for bytes that the file hasn't. what names the structure, for the error.
 func (f *File) readAt(off int64, n int, what string) ([]byte, error) {
 	c := &f.cache
+	if off == Undefined {
+		return nil, &cdm.FormatError{Offset: off, Struct: what, Msg: "its address is undefined"}
+	}
 	if off < 0 || n < 0 || off > c.size || int64(n) > c.size-off {
 		return nil, &cdm.FormatError{Offset: off, Struct: what, Msg: fmt.Sprintf("needs %d bytes, the file ends at byte %d", n, c.size)}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -405,7 +406,11 @@ func describe(t *Datatype) expectedType {
 		}
 	case Enum:
 		for _, v := range t.Values {
-			n := int64(leUint(v.Value))
+			raw := slices.Clone(v.Value)
+			if t.Base.BigEndian {
+				slices.Reverse(raw)
+			}
+			n := int64(leUint(raw))
 			if t.Base.Signed && n >= 1<<(8*t.Size-1) {
 				n -= 1 << (8 * t.Size)
 			}

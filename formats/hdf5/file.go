@@ -16,7 +16,7 @@ type File struct {
 	offsetSize int   // bytes of an address
 	lengthSize int   // bytes of a length
 	root       int64
-	sharedHeap []sharedIndex // the shared object header message table
+	sharedHeap []*sharedIndex // the shared object header message table
 
 	decoded atomic.Int64 // bytes of metadata, see charge
 

@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 )
@@ -10,6 +11,21 @@ import (
 type sharedIndex struct {
 	kinds uint16 // bit n: messages of type n
 	heap  int64  // fractal heap of the messages
+
+	mu   sync.Mutex // a heap is for one reader at a time
+	open *fractalHeap
+}
+
+// object gives the message of that heap ID. The heap stays open, since every object of the file asks for some.
+func (s *sharedIndex) object(f *File, id []byte) (data []byte, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		if s.open, err = f.openHeap(s.heap); err != nil {
+			return nil, err
+		}
+	}
+	return s.open.object(id)
 }
 
 // readSharedTable reads the table that a shared message table message points at.
@@ -31,7 +47,7 @@ func (f *File) readSharedTable(b buf) error {
 	}
 	for range n {
 		t.skip(2) // version, index type
-		s := sharedIndex{kinds: t.u16()}
+		s := &sharedIndex{kinds: t.u16()}
 		t.skip(4 + 3*2) // least message size, cutoffs, number of messages
 		t.addr()        // index
 		s.heap = t.addr()
@@ -94,11 +110,7 @@ func (f *File) heapMessage(id []byte, kind uint16) (message, error) {
 		if s.kinds&(1<<kind) == 0 || s.heap == Undefined {
 			continue
 		}
-		h, err := f.openHeap(s.heap)
-		if err != nil {
-			return message{}, err
-		}
-		data, err := h.object(id)
+		data, err := s.object(f, id)
 		if err != nil {
 			return message{}, err
 		}
