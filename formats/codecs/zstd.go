@@ -33,6 +33,9 @@ func (z *zstd) Config() map[string]any { return map[string]any{"id": "zstd", "le
 func (z *zstd) Name() string           { return "zstd" }
 
 func (z *zstd) Decode(src []byte, limit int) ([]byte, error) {
+	if len(src) == 0 {
+		return nil, corrupt("no Zstandard frame") // the library takes no frames for no data
+	}
 	dec, err := z.decoder()
 	if err != nil {
 		return nil, err

@@ -222,6 +222,7 @@ func TestRefusals(t *testing.T) {
 		return func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
 			w.Header().Set(key, value)
 			w.WriteHeader(http.StatusPartialContent)
+			w.(http.Flusher).Flush() // so that no Content-Length contradicts
 			w.Write(content[:100])
 		}
 	}
@@ -236,14 +237,21 @@ func TestRefusals(t *testing.T) {
 			r.Header.Del("Range")
 			good.ServeHTTP(w, r)
 		}, ErrNoRanges},
-		"no Content-Range":            {header("X", "y"), ErrNoRanges},
-		"Content-Range off by one":    {header("Content-Range", fmt.Sprintf("bytes 1-100/%d", len(content))), ErrNoRanges},
-		"Content-Range too long":      {header("Content-Range", fmt.Sprintf("bytes 0-%d/%d", headSize, len(content))), ErrNoRanges},
-		"Content-Range of other size": {header("Content-Range", fmt.Sprintf("bytes 0-98/%d", len(content))), ErrNoRanges},
-		"size unknown":                {header("Content-Range", "bytes 0-99/*"), ErrNoRanges},
-		"size less than part":         {header("Content-Range", "bytes 0-99/50"), ErrNoRanges},
-		"size beyond 63 bits":         {header("Content-Range", "bytes 0-99/18446744073709551615"), ErrNoRanges},
-		"several parts":               {header("Content-Type", "multipart/byteranges; boundary=x"), ErrNoRanges},
+		"no Content-Range":         {header("X", "y"), ErrNoRanges},
+		"Content-Range off by one": {header("Content-Range", fmt.Sprintf("bytes 1-100/%d", len(content))), ErrNoRanges},
+		"Content-Range too long":   {header("Content-Range", fmt.Sprintf("bytes 0-%d/%d", headSize, len(content))), ErrNoRanges},
+		"Content-Range of other size": {func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
+			var from int
+			fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from)
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, from+98, len(content)))
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(content[from:][:100])
+		}, ErrNoRanges},
+		"size unknown":        {header("Content-Range", "bytes 0-99/*"), ErrNoRanges},
+		"size less than part": {header("Content-Range", "bytes 0-99/50"), ErrNoRanges},
+		"size beyond 63 bits": {header("Content-Range", "bytes 0-99/18446744073709551615"), ErrNoRanges},
+		"several parts":       {header("Content-Type", "multipart/byteranges; boundary=x"), ErrNoRanges},
 		"compressed": {func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
 			w.Header().Set("Content-Encoding", "gzip")
 			good.ServeHTTP(w, r)
@@ -333,6 +341,46 @@ func TestChangeAfterCut(t *testing.T) {
 	})
 	if _, err := s.open(t).ReadAt(make([]byte, 5000), headSize); !errors.Is(err, ErrChanged) {
 		t.Fatal(err)
+	}
+}
+
+// The server is asked for the pinned content, if it can be asked so.
+func TestIfMatch(t *testing.T) {
+	for tag, want := range map[string]string{`"one"`: `"one"`, `W/"one"`: "", "": ""} {
+		var got []string
+		s := serve(t, randomBytes(2*headSize), func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
+			got = append(got, r.Header.Get("If-Match"))
+			good.ServeHTTP(w, r)
+		})
+		s.etag.Store(tag)
+		if _, err := s.open(t).ReadAt(make([]byte, 10), headSize); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 2 || got[0] != "" || got[1] != want {
+			t.Errorf("ETag %s: If-Match %q", tag, got)
+		}
+	}
+}
+
+// A body that is slow but steady isn't taken for one that stalls.
+func TestSlowBody(t *testing.T) {
+	content := randomBytes(2 * headSize)
+	s := serve(t, content, func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
+		if i == 1 {
+			good.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", headSize, headSize+5, len(content)))
+		w.WriteHeader(http.StatusPartialContent)
+		for _, b := range content[headSize:][:6] {
+			w.Write([]byte{b})
+			w.(http.Flusher).Flush()
+			time.Sleep(60 * time.Millisecond)
+		}
+	})
+	mustRead(t, s.open(t), content, headSize, 6)
+	if n := s.requests.Load(); n != 2 {
+		t.Errorf("%d requests", n)
 	}
 }
 

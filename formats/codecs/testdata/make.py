@@ -99,6 +99,7 @@ for t in ("u1", "<i2", ">i4", "<f8", "S3", "V16"):
     make(f"shuffle {t}", d, (n,), lambda p: p.set_shuffle())
     make(f"fletcher32 {t}", d, (n,), lambda p: p.set_fletcher32())
     make(f"shuffle deflate fletcher32 {t}", d, (n,), lambda p: (p.set_shuffle(), p.set_deflate(4), p.set_fletcher32()))
+    make(f"fletcher32 shuffle {t}", d, (n,), lambda p: (p.set_fletcher32(), p.set_shuffle()))
     make(f"deflate shuffle {t}", d, (n,), lambda p: (p.set_deflate(1), p.set_shuffle()))
 for level in (0, 1, 6, 9):
     make(f"deflate {level}", smooth(900, "<f4"), (900,), lambda p: p.set_deflate(level))
@@ -221,10 +222,11 @@ for kind, gen in kinds.items():
                 for nelems in (0, 64):
                     make(f"bitshuffle {c} {nelems} {kind} {t} {n}", d, (n,), plug(32008, nelems, c))
 make("bitshuffle V3", noise(1003, "V3"), (1003,), plug(32008, 0, 2))
+make("bitshuffle default block", smooth(6000, "<i2"), (6000,), plug(32008, 0, 0))
 make("lz4 default block", smooth(1200, "<f4"), (1200,), plug(32004))
 for i, c in enumerate(compressors):
     for s in (0, 1, 2):
-        for t, n in (("<f4", 603), ("<f8", 9), ("<i2", 320), ("u1", 300), ("V24", 40)):
+        for t, n in (("<f4", 603), ("<f8", 9), ("<i2", 320), ("u1", 300), ("V24", 40), ("<f4", 140), ("<f8", 129)):
             for kind in ("smooth", "runs", "noise", "zeros"):
                 if t[0] == "V" and kind != "noise":
                     continue
