@@ -138,6 +138,8 @@ def links(f, n):
 def attributes(f, n):
     few = f.create_dataset("few", data=0, track_order=True)
     for k in "zmab": few.attrs[k] = k * 3
+    del few.attrs["m"]
+    few.attrs["c"] = "c"  # the order of creation now has a gap
     many = f.create_dataset("many", data=0)
     for i in range(n): many.attrs["name%d" % (i * 7 % n)] = np.arange(i, dtype="i2")
     t = f.create_dataset("many_tracked", data=0, track_order=True)
@@ -184,6 +186,8 @@ def make():
             g = h5py.Group(h5g.create(f.id, b"g", gcpl=gc))
             for i in range(n): g["name %03d" % i] = h5py.SoftLink("target %d" % i)
             g["huge"] = h5py.SoftLink("x" * 9000)
+            # More than the direct blocks of the root indirect block hold.
+            for i in range(0 if n == 20 else 250): g["large %03d" % i] = h5py.SoftLink(("%d" % i) * 1200)
     # Shared messages: dataspaces, datatypes, fill values, pipelines and attributes in one heap or two.
     for name, flags in ("shared1", [0x02 | 0x08 | 0x20 | 0x800 | 0x1000]), ("shared2", [0x02 | 0x08, 0x1000]):
         fcpl = h5p.create(h5p.FILE_CREATE)
@@ -264,7 +268,7 @@ def dataset(d):
 
 def link(g, name):
     l = g.get(name, getlink=True); o = {"name": name}
-    if isinstance(l, h5py.SoftLink): o["soft"] = l.path
+    if isinstance(l, h5py.SoftLink): o["soft"] = l.path if len(l.path) < 1000 else "sha256:" + hashlib.sha256(l.path.encode()).hexdigest()
     elif isinstance(l, h5py.ExternalLink): o["external"] = [l.filename, l.path]
     else: o["address"] = int(h5o.get_info(g[name].id).addr)
     return o
