@@ -3,34 +3,44 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
-// box is a part of an array as it was read through the store.
+// box is a chunk as it was read through the store.
 type box struct {
-	start, count []int64
+	start, shape []int64 // in the array; it may reach over the array's edge
 	raw          []byte
 	text         []string // of an array of strings, instead of raw
 }
 
-func newBox(t cdm.DType, raw []byte, start, count []int64) (*box, error) {
-	b := &box{start: start, count: count, raw: raw}
-	n := elements(count)
-	have := int64(len(raw))
-	if t.Kind == cdm.Object {
-		var err error
-		if b.text, err = cdm.DecodeStrings(raw); err != nil {
-			return nil, err
+// newBox takes a decoded chunk; nil is one that is filled.
+func newBox(a *virtual.Array, raw []byte, start []int64) (*box, error) {
+	b := &box{start: start, shape: a.Grid.Chunks, raw: raw}
+	n := elements(b.shape)
+	if a.Type.Kind == cdm.Object {
+		if raw == nil {
+			b.text = slices.Repeat([]string{string(a.Fill)}, int(n))
+			return b, nil
 		}
-		have = int64(len(b.text))
-	} else {
-		n *= int64(t.Size)
+		var err error
+		if b.text, err = cdm.DecodeStrings(raw); err == nil && int64(len(b.text)) != n {
+			err = fmt.Errorf("%d strings in a chunk of %d", len(b.text), n)
+		}
+		return b, err
 	}
-	if have != n {
-		return nil, fmt.Errorf("%d bytes or strings instead of %d", have, n)
+	size := int64(a.Type.Size)
+	if raw == nil {
+		b.raw = make([]byte, n*size)
+		if int64(len(a.Fill)) == size {
+			b.raw = bytes.Repeat(a.Fill, int(n))
+		}
+	}
+	if int64(len(b.raw)) != n*size {
+		return nil, fmt.Errorf("%d bytes in a chunk of %d", len(b.raw), n*size)
 	}
 	return b, nil
 }
@@ -72,13 +82,13 @@ func (c *values) compare(a *virtual.Array, b *box, p *Piece, f cdm.File, v *cdm.
 	offset := make([]int64, len(p.Start))
 	for d := range offset {
 		offset[d] = p.Start[d] - b.start[d]
-		if offset[d] < 0 || offset[d]+p.Count[d] > b.count[d] {
+		if offset[d] < 0 || offset[d]+p.Count[d] > b.shape[d] {
 			return nil, fmt.Errorf("a piece from %v on with %v elements, outside of the chunk", p.Start, p.Count)
 		}
 	}
 	var first *difference
 	differing := int64(0)
-	runs(b.count, offset, p.Count, func(at, in, n int64) bool {
+	runs(b.shape, offset, p.Count, func(at, in, n int64) bool {
 		if sameRun != nil && sameRun(at, in, n) {
 			return true
 		}

@@ -107,7 +107,7 @@ func (c *values) chunk(ctx context.Context, shelf *shelf, a *virtual.Array, inde
 	if !covers(pieces, count) {
 		return []Fault{fault(Unlocated, "", "a file for each of its elements", fmt.Sprintf("%d pieces that don't cover it once", len(pieces)))}, nil
 	}
-	box, unreadable := c.read(ctx, a, start, count)
+	box, unreadable := c.read(ctx, a, index, start)
 	if unreadable != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -158,13 +158,13 @@ func (c *values) chunk(ctx context.Context, shelf *shelf, a *virtual.Array, inde
 	return faults, nil
 }
 
-// read reads a box of an array through the store.
-func (c *values) read(ctx context.Context, a *virtual.Array, start, count []int64) (*box, error) {
-	raw, err := c.reader.Read(ctx, a.Path, start, count)
+// read reads a chunk through the store.
+func (c *values) read(ctx context.Context, a *virtual.Array, index int64, start []int64) (*box, error) {
+	raw, err := c.reader.ReadChunk(ctx, a.Path, index)
 	if err != nil {
 		return nil, err
 	}
-	return newBox(a.Type, raw, start, count)
+	return newBox(a, raw, start)
 }
 
 // chosen is the pieces of a chunk to compare: all, or in a sample a few when there are many.

@@ -29,10 +29,11 @@ type Store interface {
 	References(ctx context.Context, array string) iter.Seq2[zarr.Row, error]
 }
 
-// Reader reads arrays through the store, by references alone. The answer has the layout of
-// [cdm.Read]: C order in the array's type, missing chunks as the fill value, strings in vlen-utf8 framing.
+// Reader reads arrays through the store, by references alone.
 type Reader interface {
-	Read(ctx context.Context, array string, start, count []int64) ([]byte, error)
+	// ReadChunk returns one chunk decoded: the whole chunk shape in C order, in the array's type;
+	// strings in vlen-utf8 framing. Nil is a missing chunk.
+	ReadChunk(ctx context.Context, array string, index int64) ([]byte, error)
 }
 
 // Sources gives access to source files. Its methods may be called from several goroutines.

@@ -69,7 +69,7 @@ func TestPlantedFaultsAreFoundAndNamed(t *testing.T) {
 			"values": {"misplaced temp chunk 3.0.0 of day1.nc", "bytes at", "of day4.nc", "element [3 0 0]"},
 		}},
 		{"one bit", func(a *archive) {
-			raw, _ := a.Read(context.Background(), "temp", []int64{7, 0, 0}, []int64{1, nY, nX})
+			raw, _ := a.ReadChunk(context.Background(), "temp", 7)
 			raw = slices.Clone(raw)
 			raw[8*7+7] ^= 1
 			a.refs["temp"][7] = virtual.Reference{Inline: raw}
