@@ -23,6 +23,10 @@ const (
 // data) are those of the filter pipeline message (HDF5 file format, IV.A.2.l), elemSize is the
 // size of one element of the dataset in bytes. A filter that is not known is no error: its
 // Config is nil and its Decode says ErrNoDecoder. An error means parameters that can't be.
+//
+// numcodecs decodes the same bytes for deflate, shuffle, fletcher32, bzip2, blosc and zstd. There
+// is no numcodecs codec for szip, nbit, scaleoffset, lzf and bitshuffle, and its lz4 has another
+// framing than HDF5's: those are decoded here only.
 func FromHDF5(id uint16, name string, params []uint32, elemSize int) (Codec, error) {
 	switch id {
 	case hdf5Deflate:

@@ -20,6 +20,10 @@ import (
 // mostly, the first metadata in one round trip.
 const headSize = 128 << 10
 
+// minProgress is how many bytes a body must have brought before it was cut, if the next try isn't to
+// count as a retry: a server that sends byte by byte is broken.
+const minProgress = 4 << 10
+
 // maxRetryAfter is the most that a server can make us wait.
 const maxRetryAfter = 5 * time.Minute
 
@@ -98,7 +102,7 @@ func (r *remote) open() ([]byte, error) {
 		buf := make([]byte, headSize-len(head))
 		n, err := r.request(buf, int64(len(head)), len(head) == 0)
 		head = append(head, buf[:n]...)
-		return n > 0, err
+		return n >= minProgress, err
 	})
 	return head, err
 }
@@ -127,7 +131,7 @@ func (r *remote) ReadAt(p []byte, off int64) (int, error) {
 		if err == nil && n < len(p) {
 			err = errShort
 		}
-		return got > 0, err
+		return got >= minProgress, err
 	})
 	if err != nil {
 		return n, fmt.Errorf("read %d bytes at byte %d of %s: %w", len(p), off, r.url, err)
@@ -148,7 +152,7 @@ func (r *remote) retrying(step func() (progress bool, err error)) error {
 			return err
 		}
 		if !progress {
-			if left == 0 {
+			if left <= 0 {
 				return err
 			}
 			left--

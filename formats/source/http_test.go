@@ -215,6 +215,24 @@ func TestPassingTroubles(t *testing.T) {
 	}
 }
 
+// A server that never sends more than a few bytes is given up.
+func TestDribble(t *testing.T) {
+	s := serve(t, randomBytes(2*headSize), func(i int64, w http.ResponseWriter, r *http.Request, good http.Handler) {
+		good.ServeHTTP(&cut{w, 10}, r)
+	})
+	for retries, want := range map[int]int64{-1: 1, 0: 5, 2: 3} {
+		s.requests.Store(0)
+		opts := s.options()
+		opts.Retries = retries
+		if _, err := Open(t.Context(), s.URL, opts); !errors.Is(err, errShort) {
+			t.Fatal(err)
+		}
+		if n := s.requests.Load(); n != want {
+			t.Errorf("%d retries allowed: %d requests, want %d", retries, n, want)
+		}
+	}
+}
+
 // What can't be right is an error, never other bytes.
 func TestRefusals(t *testing.T) {
 	content := randomBytes(3 * headSize)

@@ -70,7 +70,7 @@ type Options struct {
 	Token  string       // bearer token, sent with every request
 	Logger *slog.Logger // retries are logged here; nil: nowhere
 
-	Retries int           // after the first try, without progress between them; 0: 4
+	Retries int           // after the first try, without progress between them; 0: 4, negative: none
 	WaitMin time.Duration // before the first retry, doubling; 0: 1 s
 	WaitMax time.Duration // between retries, except where a server asks for more; 0: 30 s
 	Stall   time.Duration // a body from which nothing comes for so long is cut; 0: 1 min
