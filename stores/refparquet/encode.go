@@ -72,7 +72,7 @@ type layout struct {
 }
 
 func layoutOf(r *rows, paths int) layout {
-	l := layout{compress.Codecs.Zstd, 2*len(r.urls) <= paths}
+	l := layout{compress.Codecs.Zstd, len(r.urls) > 0 && 2*len(r.urls) <= paths} // fastparquet fails on an empty dictionary
 	switch n := 16*len(r.list) + r.bytes; {
 	case n < 16<<10:
 		l.compression = compress.Codecs.Uncompressed
