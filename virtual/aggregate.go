@@ -380,7 +380,7 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 	for _, name := range sortedKeys(differing) {
 		j.note(path+"."+name, "as in the first file", differing[name], "evidence")
 	}
-	arr := Array{Path: path, Type: first.Type, Dimensions: first.Dimensions, Codecs: first.Codecs,
+	arr := Array{Path: path, Type: first.Type, Dimensions: append([]string{}, first.Dimensions...), Codecs: first.Codecs,
 		Grid: Grid{Shape: shape, Chunks: slices.Clone(first.Chunks)}}
 	arr.Fill, arr.Attributes = fillOf(first)
 	layout := Layout{Axes: lay}
