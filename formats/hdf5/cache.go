@@ -30,6 +30,14 @@ type cache struct {
 	lastNo int64
 }
 
+// replace makes r the file, and forgets what was read before.
+func (c *cache) replace(r io.ReaderAt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.r, c.last, c.order = r, nil, nil
+	clear(c.blocks)
+}
+
 // readAt gives n bytes at the absolute offset. The bytes are shared: don't change them. Nothing
 // is allocated for bytes that the file hasn't. what names the structure, for the error.
 func (f *File) readAt(off int64, n int, what string) ([]byte, error) {

@@ -101,6 +101,8 @@ func messageName(kind uint16) string {
 		return "driver info message"
 	case msgAttrInfo:
 		return "attribute info message"
+	case msgCacheImage:
+		return "metadata cache image message"
 	}
 	return fmt.Sprintf("header message %#x", kind)
 }

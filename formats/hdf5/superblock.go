@@ -164,10 +164,8 @@ func (f *File) readExtension(addr int64) error {
 			}
 			return b.err
 		case msgCacheImage:
-			b.skip(1) // version
-			if at := b.addr(); at != Undefined && b.err == nil {
-				// The image holds the current metadata; what lies at the metadata's own addresses may be stale.
-				return fmt.Errorf("metadata cache image at byte %#x: %w; rewrite the file with h5repack", at, cdm.ErrUnsupported)
+			if err := f.readCacheImage(b); err != nil {
+				return err
 			}
 		}
 	}

@@ -188,6 +188,12 @@ def make():
             g["huge"] = h5py.SoftLink("x" * 9000)
             # More than the direct blocks of the root indirect block hold.
             for i in range(0 if n == 20 else 250): g["large %03d" % i] = h5py.SoftLink(("%d" % i) * 1200)
+    # Metadata in a cache image, where its own addresses have nothing yet.
+    fapl = h5p.create(h5p.FILE_ACCESS); fapl.set_libver_bounds(h5f.LIBVER_LATEST, h5f.LIBVER_LATEST)
+    class Config(ctypes.Structure): _fields_ = [("version", ctypes.c_int), ("generate", ctypes.c_bool), ("resize", ctypes.c_bool), ("ageout", ctypes.c_int)]
+    LIB.H5Pset_mdc_image_config.argtypes = [hid, ctypes.POINTER(Config)]
+    ok(LIB.H5Pset_mdc_image_config(fapl.id, Config(1, True, False, -1)))
+    with h5py.File(h5f.create(b"cache_image.h5", h5f.ACC_TRUNC, fapl=fapl)) as f: links(f, 30); attributes(f.create_group("a"), 12); f.create_dataset("chunked", data=np.arange(20), chunks=(3,), maxshape=(None,))
     # Shared messages: dataspaces, datatypes, fill values, pipelines and attributes in one heap or two.
     for name, flags in ("shared1", [0x02 | 0x08 | 0x20 | 0x800 | 0x1000]), ("shared2", [0x02 | 0x08, 0x1000]):
         fcpl = h5p.create(h5p.FILE_CREATE)
