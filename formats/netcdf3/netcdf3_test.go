@@ -326,6 +326,20 @@ func TestStreamingCutInARecord(t *testing.T) {
 	}
 }
 
+// As netCDF4-python has it; a name or a text with NULs is not in the fixtures, for no library writes it.
+func TestNULs(t *testing.T) {
+	if got := ncChar.value([]byte("x\x00y\x00\x00")); got != "xy" {
+		t.Errorf("text is %q", got)
+	}
+	r := &reader{src: strings.NewReader("\x00\x00\x00\x03yy\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00"), size: 16, version: cdf1}
+	if name, err := r.name("name"); name != "yy" || err != nil {
+		t.Errorf("name is %q, %v", name, err)
+	}
+	if name, err := r.name("name"); !errors.Is(err, cdm.ErrFormat) {
+		t.Errorf("empty name is %q, %v", name, err)
+	}
+}
+
 // The end of a file of byte-sized records is padded, so their number can't be found from its size.
 func TestStreamingBytesAreRefused(t *testing.T) {
 	be := binary.BigEndian
@@ -477,6 +491,9 @@ func TestCorpus(t *testing.T) {
 	}
 	if v := f.Root().Variable("ce"); !cmp.Equal(v.Shape, []int64{5, 3, 7}) || !cmp.Equal(v.Chunks, []int64{1, 3, 7}) {
 		t.Errorf("ce is %+v", v)
+	}
+	if f.Root().Variable("yy") == nil || f.Root().Variable("ww").Attribute("att2") != "chars" { // both have a NUL at the end
+		t.Error("NULs at the end of names or text are kept")
 	}
 }
 

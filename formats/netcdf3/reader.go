@@ -1,6 +1,7 @@
 package netcdf3
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -160,17 +161,22 @@ func (r *reader) list(what string, tag uint32) (int64, error) {
 	return n, nil
 }
 
-// name reads: name = nelems namestring.
+// name reads: name = nelems namestring. Some old files count a final NUL; the netCDF library, in C,
+// sees what is before it.
 func (r *reader) name(what string) (string, error) {
 	n, err := r.count(what)
 	if err != nil {
 		return "", err
 	}
-	if n == 0 {
-		return "", r.fail(r.pos, what, "it is empty")
-	}
+	at := r.pos
 	b, err := r.padded(what, n)
-	return string(b), err
+	if err != nil {
+		return "", err
+	}
+	if b, _, _ = bytes.Cut(b, []byte{0}); len(b) == 0 {
+		return "", r.fail(at, what, "it is empty")
+	}
+	return string(b), nil
 }
 
 func (r *reader) kind() (ncType, error) {

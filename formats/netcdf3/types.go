@@ -1,6 +1,7 @@
 package netcdf3
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -85,8 +86,8 @@ func (t ncType) defaultFill() []byte {
 	return []byte{0}
 }
 
-// value decodes the big-endian elements of an attribute. Text loses its NUL padding; its bytes
-// are otherwise kept, whatever their encoding. No elements is an empty attribute: nil, or "".
+// value decodes the big-endian elements of an attribute. Text loses its NULs, as netCDF4-python reads
+// it; its other bytes are kept, whatever their encoding. No elements is an empty attribute: nil, or "".
 func (t ncType) value(raw []byte) any {
 	be := binary.BigEndian
 	switch t {
@@ -111,11 +112,7 @@ func (t ncType) value(raw []byte) any {
 	case ncUint64:
 		return elements(raw, 8, be.Uint64)
 	}
-	end := len(raw)
-	for end > 0 && raw[end-1] == 0 {
-		end--
-	}
-	return string(raw[:end])
+	return string(bytes.ReplaceAll(raw, []byte{0}, nil))
 }
 
 func elements[T any](raw []byte, size int, decode func([]byte) T) any {

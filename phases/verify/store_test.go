@@ -1,0 +1,139 @@
+package verify
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cedadev/kerchunk-builder/formats/source"
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/stores"
+	"github.com/cedadev/kerchunk-builder/virtual"
+)
+
+// built makes a store of files with the phases themselves, and what is needed to verify it.
+func built(t *testing.T, files []string) Subject {
+	t.Helper()
+	ctx := context.Background()
+	plan, err := configure.Join(ctx, configure.Options{Open: phases.OpenSource}, files, virtual.Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "s.parq")
+	if err := compute.Build(ctx, plan, dir, 100, "digest", compute.Options{Open: phases.OpenSource, Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := stores.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := stores.NewFiles(source.Options{})
+	t.Cleanup(func() {
+		fetch.Close()
+		store.Close()
+	})
+	return Subject{Name: "s", Store: store, Plan: plan, Fetch: fetch.Fetch, Open: phases.OpenSource}
+}
+
+// written writes the archive's files to a folder.
+func written(t *testing.T) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var files []string
+	for i := range nFiles {
+		path := filepath.Join(dir, fileName(i))
+		if err := os.WriteFile(path, classic(i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, path)
+	}
+	return files
+}
+
+func TestStoreOfThePhases(t *testing.T) {
+	files := written(t)
+	s := built(t, files)
+	report, err := s.Check(context.Background(), All, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Verdict != Passed {
+		t.Fatal(report)
+	}
+	if n := report.Checks[2].Checked; n != 2+nFiles*nTimes {
+		t.Errorf("%d chunks were compared", n)
+	}
+
+	// Cut one file, and take another away: the store, finished before, is not right any more.
+	if err := os.Truncate(files[1], 400); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(files[3]); err != nil {
+		t.Fatal(err)
+	}
+	if report, err = s.Check(context.Background(), All, 1); err != nil {
+		t.Fatal(err)
+	}
+	text := report.String()
+	for _, want := range []string{
+		"changed of " + files[1] + ": expected 544 bytes, found 400 bytes",
+		"source of " + files[3] + ": expected a file",
+		"outside temp chunk 5.0.0 of " + files[1],
+		"source temp chunk 3.0.0 of " + files[1],
+		"source temp chunk 9.0.0 of " + files[3],
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+// A file that is replaced by another of the same size: the references still lie inside it.
+func TestReplacedFile(t *testing.T) {
+	files := written(t)
+	s := built(t, files)
+	if err := os.WriteFile(files[2], classic(4), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, err := s.Check(context.Background(), All, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(report.String(), "changed of "+files[2]) {
+		t.Error(report)
+	}
+	// The references read the new data, as a fresh look at the file does; only its times tell.
+	found(t, report.Checks[2], []string{"value time chunk 0 of " + files[2], "2000-01-05T00:00:00 at element [6]", "2000-01-03T00:00:00"})
+}
+
+func TestCorpusStores(t *testing.T) {
+	corpus := filepath.Join("..", "..", "..", "shared", "corpus")
+	if _, err := os.Stat(corpus); err != nil {
+		t.Skip("the corpus of real files is not beside the checkout:", err)
+	}
+	for _, pattern := range []string{"1DAgg/*.nc", "rain/example*_0/*.nc", "rain/*.nc", "kerchunk/air.nc", "hidefix/*.nc", "netcdf-c/nctest_ref_nctest_classic.nc"} {
+		files, err := filepath.Glob(filepath.Join(corpus, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(files) == 0 {
+			continue
+		}
+		slices.Sort(files)
+		t.Run(pattern, func(t *testing.T) {
+			report, err := built(t, files).Check(context.Background(), All, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(report)
+			if report.Verdict != Passed {
+				t.Fail()
+			}
+		})
+	}
+}
