@@ -47,6 +47,8 @@ func (d *dimensions) add(n *node, dim *dimension) *dimension {
 		d.byID[dim.id] = dim
 	}
 	dim.group = n
+	// To the netCDF library a length of 0 says unlimited.
+	dim.unlimited = dim.unlimited || dim.length == 0
 	n.dims = append(n.dims, dim)
 	return dim
 }
