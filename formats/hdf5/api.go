@@ -219,16 +219,15 @@ type Layout struct {
 	RawEdges    bool // chunks that reach over the extent's edge are stored unfiltered
 
 	// Parameters of the index.
-	Filtered        bool   // SingleChunk: SingleSize and SingleMask are given
-	SingleSize      uint64 // SingleChunk: stored bytes
-	SingleMask      uint32 // SingleChunk: filter mask
-	PageBits        uint8  // FixedArray, ExtensibleArray: log2 of the elements a data block page
-	MaxBits         uint8  // ExtensibleArray: bits needed for the number of elements
-	IndexElements   uint8  // ExtensibleArray: elements in the index block
-	MinPointers     uint8  // ExtensibleArray: data block pointers in the smallest super block
-	MinElements     uint8  // ExtensibleArray: elements in the smallest data block
-	NodeSize        uint32 // BTree2
-	SplitPct, Merge uint8  // BTree2
+	Filtered      bool   // SingleChunk: SingleSize and SingleMask are given
+	SingleSize    uint64 // SingleChunk: stored bytes
+	SingleMask    uint32 // SingleChunk: filter mask
+	PageBits      uint8  // FixedArray, ExtensibleArray: log2 of the elements a data block page
+	MaxBits       uint8  // ExtensibleArray: bits needed for the number of elements
+	IndexElements uint8  // ExtensibleArray: elements in the index block
+	MinPointers   uint8  // ExtensibleArray: data block pointers in the smallest super block
+	MinElements   uint8  // ExtensibleArray: elements in the smallest data block
+	NodeSize      uint32 // BTree2
 
 	heap      int64 // Virtual: global heap collection and index of the mappings
 	heapIndex uint32

@@ -1,10 +1,7 @@
 package hdf5
 
 import (
-	"fmt"
 	"math/bits"
-
-	"github.com/cedadev/kerchunk-builder/formats/cdm"
 )
 
 // Dataset is a dataset. Its Object's methods are its own. Don't change its fields.
@@ -84,18 +81,33 @@ func (o *Object) readDataset() (*Dataset, error) {
 			return nil, b.err
 		}
 	}
-	if d.Layout.Class == Contiguous && d.Layout.Version < 3 {
-		n, err := d.Space.Elements()
-		if err != nil {
-			return nil, err
-		}
-		hi, size := bits.Mul64(uint64(n), uint64(d.Type.Size))
-		if hi != 0 {
-			return nil, fmt.Errorf("dataset of %d elements of %d bytes: %w", n, d.Type.Size, cdm.ErrFormat)
-		}
-		d.Layout.Size = size
+	if err := d.checkSize(); err != nil {
+		return nil, err
 	}
 	return d, nil
+}
+
+// checkSize holds the size of contiguous or compact data against the extent, and computes what old layouts leave out.
+func (d *Dataset) checkSize() error {
+	l := &d.Layout
+	if l.Class != Contiguous && l.Class != Compact {
+		return nil
+	}
+	n, err := d.Space.Elements()
+	if err != nil {
+		return err
+	}
+	hi, size := bits.Mul64(uint64(n), uint64(d.Type.Size))
+	if hi != 0 {
+		return d.errorf("a dataset of %d elements of %d bytes", n, d.Type.Size)
+	}
+	switch {
+	case l.Class == Contiguous && l.Version < 3:
+		l.Size = size
+	case l.Size < size && (l.Class == Compact || l.Address != Undefined):
+		return d.errorf("a dataset of %d elements of %d bytes has only %d bytes", n, d.Type.Size, l.Size)
+	}
+	return nil
 }
 
 func (f *File) messageDataspace(m message) (Dataspace, error) {

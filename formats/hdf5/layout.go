@@ -106,7 +106,7 @@ func (d *Dataset) chunkIndex(b *buf, filtered bool) {
 		l.MaxBits, l.IndexElements, l.MinPointers, l.MinElements, l.PageBits = b.u8(), b.u8(), b.u8(), b.u8(), b.u8()
 	case BTree2:
 		l.NodeSize = b.u32()
-		l.SplitPct, l.Merge = b.u8(), b.u8()
+		b.skip(2) // split and merge percents
 	default:
 		b.failf("unknown chunk index type %d", l.Index)
 	}
