@@ -7,7 +7,7 @@ import (
 )
 
 // CacheOptions size a block cache. Zero values are what suits the source: for files behind HTTP, whose
-// round trips are dear, blocks of 64 KiB, read ahead by up to 4 MiB, 16 MiB kept; for local files
+// round trips are dear, blocks of 64 KiB, read ahead by up to 8 MiB, 16 MiB kept; for local files
 // blocks of 16 KiB, no reading ahead (the kernel does), 1 MiB kept.
 type CacheOptions struct {
 	Block     int // bytes; the unit of alignment and the least that is read
@@ -19,18 +19,23 @@ type CacheOptions struct {
 // data, which isn't looked at twice.
 const directBlocks = 4
 
-// growth is how many times as much is read at every miss that is near the one before.
-const growth = 16
+// growth is how many times as much is read at every miss that is near the one before: within a
+// nearby-th of ReadAhead. Over HTTP that is 1 MiB, about what a connection could have brought in the
+// time of one more round trip, so that reading through the gap costs no more than going there anew.
+const (
+	growth = 16
+	nearby = 8
+)
 
 // Cache puts a block cache before a source, for metadata: small structures that lie in clusters. What is
 // missing is read in one request. A miss near the one before, on either side, shows that there is more
-// to come around there, and reads more than that one did; one that is further off than ReadAhead reads
-// no more than it needs. So a file whose metadata are all over it costs few requests, and one with a few
-// far-off structures costs few bytes. Long reads go straight to the source. Close closes the source.
+// to come around there, and reads more than that one did; one that is further off reads no more than it
+// needs. So a file whose metadata are all over it costs few requests, and one with a few far-off
+// structures costs few bytes. Long reads go straight to the source. Close closes the source.
 func Cache(src Source, opts CacheOptions) Source {
 	fitted := CacheOptions{Block: 16 << 10, ReadAhead: 16 << 10, Memory: 1 << 20}
 	if _, ok := src.(*remote); ok {
-		fitted = CacheOptions{Block: 64 << 10, ReadAhead: 4 << 20, Memory: 16 << 20}
+		fitted = CacheOptions{Block: 64 << 10, ReadAhead: 8 << 20, Memory: 16 << 20}
 	}
 	if opts.Block > 0 {
 		fitted.Block = opts.Block
@@ -121,7 +126,11 @@ func (c *cached) segment(no, last int64) (s *segment, mine bool) {
 		return s, false
 	}
 	most := int64(c.opts.ReadAhead) / c.block
-	if c.window > 0 && no >= c.from-most && no <= c.to+most {
+	near := max(most/nearby, 1)
+	if c.Size() <= int64(c.opts.ReadAhead) {
+		near = most // a small file is soon read whole
+	}
+	if c.window > 0 && no >= c.from-near && no < c.to+near {
 		c.window = min(growth*c.window, most)
 	} else {
 		c.window = 1
