@@ -42,12 +42,14 @@ func Open(ctx context.Context, src Source, opts Options) (cdm.File, error) {
 		return netcdf3.Open(src)
 	}
 	for at := int64(0); at+8 <= src.Size() && at <= userBlockMax; at = max(512, 2*at) {
+		here := head
 		if at > 0 {
-			if _, err := src.ReadAt(head, at); err != nil {
+			here = make([]byte, len(hdf5Signature))
+			if n, err := src.ReadAt(here, at); n < len(here) {
 				return nil, err
 			}
 		}
-		if string(head) == hdf5Signature {
+		if string(here) == hdf5Signature {
 			return netcdf4.Open(ctx, src, netcdf4.Options{InlineLimit: opts.InlineLimit, Note: opts.Note, Sibling: siblings})
 		}
 		if at == 0 && other(head) != "" {
