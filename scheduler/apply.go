@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -23,14 +25,19 @@ type Applier struct {
 	Now     func() time.Time
 }
 
-// Resolve finds out about submissions of which it is not known whether the scheduler took them.
+// Resolve finishes what an earlier process may not have finished: submissions of which it is not known whether the
+// scheduler took them, and withdrawals of which it is not known whether it was told.
 func (a *Applier) Resolve(ctx context.Context) error {
 	for _, s := range a.Ledger.Submissions {
-		if !s.Open() {
-			continue
+		if s.Open() {
+			if err := a.find(ctx, s); err != nil {
+				return err
+			}
 		}
-		if err := a.find(ctx, s); err != nil {
-			return err
+		if s.Job != "" && len(s.cancel) > 0 {
+			if err := a.cancel(ctx, s, slices.Sorted(maps.Keys(s.cancel))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -103,6 +110,10 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 		sub.Indices = s.Indices
 	}
 	id, err := a.Engine.Submit(ctx, sub)
+	if drives(s.Ref.Key) && errors.Is(err, ErrUnknownJob) {
+		sub.After = nil // what it was to wait for has ended and is forgotten: it may look at once
+		id, err = a.Engine.Submit(ctx, sub)
+	}
 	switch {
 	case err == nil:
 		return a.write(Entry{Kind: EntryAccepted, Ref: s.Ref, Job: id})
@@ -148,14 +159,19 @@ func (a *Applier) withdraw(ctx context.Context, x Withdraw) error {
 	if s.Job == "" {
 		return nil
 	}
-	indices := x.Indices
+	return a.cancel(ctx, s, x.Indices)
+}
+
+// cancel tells the scheduler of withdrawn tasks.
+func (a *Applier) cancel(ctx context.Context, s *Submitted, withdrawn []int) error {
+	indices := withdrawn
 	if len(indices) == len(s.Indices) {
 		indices = nil
 	}
 	if err := a.Engine.Cancel(ctx, s.Job, indices); err != nil && !errors.Is(err, ErrUnknownJob) {
 		return fmt.Errorf("cancelling job %s: %w", s.Name, err)
 	}
-	return nil
+	return a.write(Entry{Kind: EntryCancel, Ref: s.Ref, Indices: withdrawn})
 }
 
 // dependencies turns links into the scheduler's terms.

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,7 @@ type Files interface {
 	Records() ([]workdirs.Record, error)
 	WriteRecord(workdirs.Record) error
 	Compact(least int) error
+	StopRequested() (bool, error)
 }
 
 // compactFrom is the number of loose records from which a step compacts them.
@@ -52,6 +54,13 @@ func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
 	if err := a.Resolve(ctx); err != nil {
 		return nil, false, err
 	}
+	if asked, err := d.Files.StopRequested(); err != nil {
+		return nil, false, err
+	} else if asked && !o.Ledger.Stopped {
+		if err := a.write(Entry{Kind: EntryStop, Reason: "cancelled"}); err != nil {
+			return nil, false, err
+		}
+	}
 	// What is done may make more due: until nothing is, at most a few times round.
 	for range 8 {
 		if err := d.extend(ctx, o); err != nil {
@@ -70,7 +79,9 @@ func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
 		if len(actions) == 0 {
 			break
 		}
-		if err := a.Apply(ctx, actions); err != nil {
+		if err := a.Apply(ctx, actions); errors.Is(err, ErrUnknownJob) {
+			break // what a job was to wait for has ended meanwhile: the next step sees how
+		} else if err != nil {
 			return Look(*o), false, err
 		}
 		if noted {

@@ -62,7 +62,8 @@ func (m *memoryFiles) WriteRecord(r workdirs.Record) error {
 	m.records[fmt.Sprint(r.Job, " ", r.Index, " ", r.Attempt)] = r
 	return nil
 }
-func (m *memoryFiles) Compact(int) error { return nil }
+func (m *memoryFiles) Compact(int) error            { return nil }
+func (m *memoryFiles) StopRequested() (bool, error) { return false, nil }
 
 // errCrash stands for the end of the process at an instruction.
 var errCrash = errors.New("crash")
@@ -125,17 +126,19 @@ func (s *simulation) Submit(_ context.Context, sub Submission) (JobID, error) {
 		}
 	}
 	s.last++
-	_, text, _ := strings.Cut(sub.Token, "/")
-	ref, err := ParseRef(text)
-	if err != nil {
-		return "", err
-	}
-	j := &simJob{id: JobID(fmt.Sprint(s.last)), sub: sub, ref: ref, tasks: map[int]*TaskState{}}
+	j := &simJob{id: JobID(fmt.Sprint(s.last)), sub: sub, tasks: map[int]*TaskState{}}
 	ledger, err := ReadLedger(s.files)
 	if err != nil {
 		return "", err
 	}
-	j.need = ledger.Submission(ref).Request
+	for _, known := range ledger.Submissions {
+		if known.Token == sub.Token {
+			j.ref, j.need = known.Ref, known.Request
+		}
+	}
+	if j.ref.Key == "" {
+		s.t.Fatalf("%s was submitted before its intent was in the journal", sub.Token)
+	}
 	indices := sub.Indices
 	if indices == nil {
 		indices = []int{-1}

@@ -59,7 +59,8 @@ const (
 	EntryRefused  EntryKind = "refused"  // the scheduler refused it, or never heard of it
 	EntryRepoint  EntryKind = "repoint"  // it waits for other submissions now
 	EntryWithdraw EntryKind = "withdraw" // some of its indices are cancelled, to be submitted anew or never
-	EntryRerun    EntryKind = "rerun"    // a person wants indices of a job run again, whatever became of them
+	EntryCancel   EntryKind = "cancel"   // the scheduler has been told of the withdrawal
+	EntryRerun    EntryKind = "rerun"    // a person wants indices of a job run again, whatever became of them up to that attempt
 	EntryStop     EntryKind = "stop"     // a person cancelled the run
 )
 
@@ -91,7 +92,8 @@ type Submitted struct {
 	Exclude   []string
 	Time      time.Time
 	Refused   bool
-	withdrawn map[int]bool
+	withdrawn map[int]bool // not to be run by this submission
+	cancel    map[int]bool // of those, the ones of which it is not known whether the scheduler has been told
 }
 
 // Open reports whether it is not known whether the scheduler accepted the submission.
@@ -142,7 +144,7 @@ func (l *Ledger) Add(e Entry) {
 	switch e.Kind {
 	case EntryIntent:
 		if s == nil {
-			s = &Submitted{Ref: e.Ref, withdrawn: map[int]bool{}}
+			s = &Submitted{Ref: e.Ref, withdrawn: map[int]bool{}, cancel: map[int]bool{}}
 			l.Submissions = append(l.Submissions, s)
 			l.byKey[e.Ref.Key] = append(l.byKey[e.Ref.Key], s)
 			l.attempts[e.Ref.Key] = max(l.attempts[e.Ref.Key], e.Ref.Attempt)
@@ -167,12 +169,18 @@ func (l *Ledger) Add(e Entry) {
 	case EntryWithdraw:
 		if s != nil {
 			for _, i := range e.Indices {
-				s.withdrawn[i] = true
+				s.withdrawn[i], s.cancel[i] = true, true
+			}
+		}
+	case EntryCancel:
+		if s != nil {
+			for _, i := range e.Indices {
+				delete(s.cancel, i)
 			}
 		}
 	case EntryRerun:
 		l.Stopped = false
-		order := rerunOrder{after: l.attempts[e.Ref.Key]}
+		order := rerunOrder{after: e.Ref.Attempt}
 		if e.Request != nil {
 			order.request = *e.Request
 		}
@@ -200,5 +208,7 @@ func (l *Ledger) Of(key string) []*Submitted { return l.byKey[key] }
 // ByJob returns the newest submission that got a scheduler's id, or nil.
 func (l *Ledger) ByJob(id JobID) *Submitted { return l.byJob[id] }
 
-// Token is what identifies a submission to the scheduler: it becomes the job's --comment.
-func Token(run string, r Ref) string { return run + "/" + r.String() }
+// Token is what identifies a submission to the scheduler: it becomes the job's --comment. It holds letters, digits and . _ : - only.
+func Token(run string, r Ref) string {
+	return run + ":" + strings.ReplaceAll(r.Key, "+", "::") + ":" + strconv.Itoa(r.Attempt)
+}

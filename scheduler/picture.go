@@ -338,7 +338,7 @@ func (l *Ledger) Unresolved(records []workdirs.Record) []JobID {
 	for _, s := range l.Submissions {
 		switch {
 		case s.Job == "" || s.Refused:
-		case s.drives():
+		case drives(s.Ref.Key):
 			driving = append(driving, s.Job)
 		case slices.ContainsFunc(s.Indices, func(i int) bool {
 			return s.Holds(i) && !final[taskAttempt{taskKey{s.Ref.Key, i}, s.Ref.Attempt}]
@@ -355,9 +355,9 @@ func (l *Ledger) Unresolved(records []workdirs.Record) []JobID {
 	return append(jobs, driving...)
 }
 
-// drives reports whether the submission is an advance or recover job, which is no part of the plan.
-func (s *Submitted) drives() bool {
-	return s.Ref.Key == string(Advance) || strings.HasPrefix(s.Ref.Key, string(Recover)+".")
+// drives reports whether the job is an advance or recover job, which is no part of the plan.
+func drives(key string) bool {
+	return key == string(Advance) || strings.HasPrefix(key, string(Recover)+".")
 }
 
 type taskAttempt struct {

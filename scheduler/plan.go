@@ -95,7 +95,15 @@ type Wait struct {
 type Needs struct {
 	Code  string
 	Parts int              // how many parts compute is split into; 0 when one process does it
-	Steps map[Step]Request // what is missing, or zero, is the step's default
+	Steps map[Step]Request // with the time that is predicted; what is missing, or zero, is the step's default
+}
+
+// asked is what to ask for where a time is predicted: predictions err, and nodes differ.
+func asked(r Request) Request {
+	if r.Time > 0 {
+		r.Time = 2*r.Time + 10*time.Minute
+	}
+	return r
 }
 
 // Limits bound how work is cut into jobs and tasks.
@@ -252,7 +260,7 @@ func (p *Plan) addLarge(n Needs) {
 	}
 	var before []Wait
 	for chunk := range slices.Chunk(parts, p.Limits.MaxArraySize) {
-		j := p.newJob(Parts, n.Code, chunk, n.Steps[Parts])
+		j := p.newJob(Parts, n.Code, chunk, asked(n.Steps[Parts]))
 		j.Array = true
 		p.Jobs = append(p.Jobs, j)
 		before = append(before, Wait{AfterOK, j.Key})
@@ -261,7 +269,7 @@ func (p *Plan) addLarge(n Needs) {
 		if (s == Test || s == Catalog) && !p.wants(s) {
 			continue
 		}
-		j := p.newJob(s, n.Code, []Task{{{n.Code, -1}}}, n.Steps[s])
+		j := p.newJob(s, n.Code, []Task{{{n.Code, -1}}}, asked(n.Steps[s]))
 		j.After = before
 		p.Jobs = append(p.Jobs, j)
 		before = []Wait{{AfterOK, j.Key}}
@@ -330,7 +338,7 @@ func packed(datasets []Needs, steps []Step, limits Limits) []memoryClass {
 		last := len(c.tasks) - 1
 		c.tasks[last] = append(c.tasks[last], Item{n.Code, -1})
 	}
-	// A task's time is the sum of its items'; the array asks for its longest task.
+	// A task's time is the sum of its items'; the array asks for its longest task. A default is no prediction.
 	of := map[string]Needs{}
 	for _, n := range datasets {
 		of[n.Code] = n
@@ -341,13 +349,16 @@ func packed(datasets []Needs, steps []Step, limits Limits) []memoryClass {
 			for _, t := range classes[i].tasks {
 				var sum Request
 				for _, item := range t {
-					r := request(of[item.Code], s)
+					r := of[item.Code].Steps[s].Or(Request{Memory: DefaultRequest(s).Memory, CPUs: 1})
+					if r.Time == 0 {
+						r.Time = DefaultRequest(s).Time / 2
+					}
 					r.Time += sum.Time
 					sum = sum.Max(r)
 				}
 				longest = longest.Max(sum)
 			}
-			classes[i].steps[s] = longest
+			classes[i].steps[s] = asked(longest)
 		}
 	}
 	return classes

@@ -58,7 +58,6 @@ func (Finish) action()   {}
 // taken out and submitted again behind it, since the scheduler has latched the failure.
 func Reconcile(o Observed) []Action {
 	r := &reconciler{Observed: o, picture: Look(o), queue: o.queueIndex(), next: map[string]int{}, carrier: map[*TaskView]Ref{}}
-	r.cancelAgain()
 	if o.Ledger.Stopped {
 		r.stop()
 		return r.actions
@@ -85,28 +84,6 @@ type reconciler struct {
 }
 
 func (r *reconciler) add(a Action) { r.actions = append(r.actions, a) }
-
-// cancelAgain cancels what the journal says is withdrawn and the queue still holds: a crash came between.
-func (r *reconciler) cancelAgain() {
-	withdrawn := map[*Submitted][]int{}
-	var order []*Submitted
-	for i := range r.Queue {
-		q := &r.Queue[i]
-		s := r.Ledger.ByJob(q.Job)
-		if s == nil || q.State.Ended() || q.State == Unknown || (q.Token != "" && q.Token != s.Token) {
-			continue
-		}
-		if t := max(q.Index, 0); s.withdrawn[t] {
-			if withdrawn[s] == nil {
-				order = append(order, s)
-			}
-			withdrawn[s] = append(withdrawn[s], t)
-		}
-	}
-	for _, s := range order {
-		r.add(Withdraw{s.Ref, withdrawn[s], "was to be cancelled before"})
-	}
-}
 
 // stop cancels everything that lives.
 func (r *reconciler) stop() {
@@ -385,7 +362,7 @@ func (r *reconciler) orchestrate() {
 	for i := range r.Queue {
 		q := &r.Queue[i]
 		s := r.Ledger.ByJob(q.Job)
-		if s == nil || q.State != Pending || !strings.HasPrefix(s.Ref.Key, string(Recover)+".") || !s.Holds(0) || q.Token != "" && q.Token != s.Token {
+		if s == nil || q.State != Pending || s.Ref.Key == string(Advance) || !drives(s.Ref.Key) || !s.Holds(0) || q.Token != "" && q.Token != s.Token {
 			continue
 		}
 		if r.settled(s.After) {

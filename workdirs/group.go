@@ -103,7 +103,7 @@ func (g *Group) Runs() ([]*Run, error) {
 	}
 	var list []*Run
 	for _, e := range entries {
-		r := g.run(e.Name())
+		r := g.Run(e.Name())
 		if _, err := os.Stat(r.path(runFile)); err == nil {
 			list = append(list, r)
 		}
@@ -137,7 +137,7 @@ func (w *Workdir) FindRun(id string) (*Run, error) {
 		return nil, err
 	}
 	for _, g := range groups {
-		r := g.run(id)
+		r := g.Run(id)
 		if filepath.Base(r.dir) != id {
 			break // not a plain name
 		}

@@ -111,6 +111,33 @@ func rank(r Record) int {
 	return 1
 }
 
+// TaskRecords reads the records of one task, oldest attempt first.
+func (r *Run) TaskRecords(job string, index int) ([]Record, error) {
+	files, err := os.ReadDir(r.path(tasksDir, job))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var loose []Record
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), fmt.Sprintf("%d.a", index)) {
+			continue
+		}
+		var rec Record
+		if err := ReadJSON(r.path(tasksDir, job, f.Name()), &rec); errors.Is(err, fs.ErrNotExist) {
+			continue // compacted this moment
+		} else if err != nil {
+			return nil, err
+		}
+		loose = append(loose, rec)
+	}
+	compacted, err := r.compactedRecords()
+	if err != nil {
+		return nil, err
+	}
+	compacted = slices.DeleteFunc(compacted, func(c Record) bool { return c.Job != job || c.Index != index })
+	return mergeRecords(compacted, loose), nil
+}
+
 // looseRecords reads the records that are not compacted yet, and names their files.
 func (r *Run) looseRecords() ([]Record, []string, error) {
 	jobs, err := os.ReadDir(r.path(tasksDir))

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,13 +40,15 @@ const (
 	runFile     = "run.json"
 	planFile    = "plan.json"
 	journalFile = "journal.ndjson"
+	stopFile    = "stop.json"
 	scriptsDir  = "scripts"
 	logsDir     = "logs"
 	tasksDir    = "tasks"
 	eventsDir   = "events"
 )
 
-func (g *Group) run(id string) *Run {
+// Run returns the group's run with an identifier. It need not exist.
+func (g *Group) Run(id string) *Run {
 	return &Run{ID: id, Group: g.Name, dir: filepath.Join(g.dir, runsDir, id)}
 }
 
@@ -68,7 +71,7 @@ func (g *Group) NewRun(info RunInfo, plan any) (*Run, error) {
 	if info.Host == "" {
 		info.Host, _ = os.Hostname()
 	}
-	r := g.run(info.ID)
+	r := g.Run(info.ID)
 	for _, d := range []string{scriptsDir, logsDir, tasksDir, eventsDir} {
 		if err := os.MkdirAll(r.path(d), 0o777); err != nil {
 			return nil, fmt.Errorf("run of group %s: %w", g.Name, err)
@@ -78,6 +81,57 @@ func (g *Group) NewRun(info RunInfo, plan any) (*Run, error) {
 		return nil, err
 	}
 	return r, WriteJSON(r.path(runFile), info)
+}
+
+// RequestStop asks whoever drives the run to cancel it. The journal has one writer, the holder of the lease: this file
+// is for everybody else.
+func (r *Run) RequestStop() error {
+	host, _ := os.Hostname()
+	return WriteJSON(r.path(stopFile), struct {
+		Time time.Time `json:"time"`
+		Host string    `json:"host"`
+	}{time.Now().UTC(), host})
+}
+
+// StopRequested reports whether the run is to be cancelled.
+func (r *Run) StopRequested() (bool, error) {
+	_, err := os.Stat(r.path(stopFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Unstop takes a request to cancel the run back, before something of it is run again.
+func (r *Run) Unstop() error {
+	if err := os.Remove(r.path(stopFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// TaskList is what the tasks of a submission have to know, in a file beside its script: a task need not read the whole plan.
+type TaskList struct {
+	Job     string         `json:"job"`
+	Attempt int            `json:"attempt"`
+	Step    string         `json:"step"`
+	After   string         `json:"after,omitempty"` // the job whose task of the same index has done the step before
+	Tasks   map[int]string `json:"tasks"`           // index to items
+}
+
+// WriteTaskList keeps the tasks of a submission.
+func (r *Run) WriteTaskList(ref string, l TaskList) error {
+	return WriteJSON(r.path(scriptsDir, ref+".tasks.json"), l)
+}
+
+// TaskList reads the tasks of a submission.
+func (r *Run) TaskList(ref string) (TaskList, error) {
+	var l TaskList
+	err := ReadJSON(r.path(scriptsDir, ref+".tasks.json"), &l)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, fmt.Errorf("run %s has submitted no job %s", r.ID, ref)
+	}
+	return l, err
 }
 
 func (r *Run) path(elem ...string) string {
@@ -170,18 +224,15 @@ func (r *Run) Scripts() (map[string]string, error) {
 	}
 	scripts := map[string]string{}
 	for _, e := range entries {
+		ref, ok := strings.CutSuffix(e.Name(), ".sbatch")
+		if !ok || strings.HasPrefix(ref, ".") {
+			continue
+		}
 		b, err := os.ReadFile(r.path(scriptsDir, e.Name()))
 		if err != nil {
 			return nil, err
 		}
-		if ref, ok := trimScript(e.Name()); ok {
-			scripts[ref] = string(b)
-		}
+		scripts[ref] = string(b)
 	}
 	return scripts, err
-}
-
-func trimScript(name string) (string, bool) {
-	ref := name[:len(name)-len(filepath.Ext(name))]
-	return ref, filepath.Ext(name) == ".sbatch" && name[0] != '.'
 }
