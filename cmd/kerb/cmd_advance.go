@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/cedadev/kerchunk-builder/scheduler"
+)
+
+type advanceOptions struct {
+	workdir string
+	json    bool
+	job     bool // runs as a job of the chain: nobody repeats it
+}
+
+func newAdvanceCommand(env environment) *cli.Command {
+	var opts advanceOptions
+	return &cli.Command{
+		Name:      "advance",
+		Usage:     "one step of a group's run: submit what is due, recover what failed",
+		ArgsUsage: "GROUP",
+		Description: `Looks at what is done and what failed, and submits what is due. It is safe to repeat, from a shell or from cron;
+where the site lets jobs submit jobs, jobs of the run itself do it.
+
+Example:
+   kerb advance ocean -w /gws/me/work`,
+		Flags: []cli.Flag{workdirFlag(&opts.workdir), jsonFlag(&opts.json)},
+		Action: func(c *cli.Context) error {
+			args, err := positionals(c, 1, 1)
+			if err != nil {
+				return err
+			}
+			return runAdvance(c.Context, opts, args[0], env)
+		},
+	}
+}
+
+// The rounds that a job of the chain looks again when the scheduler's answer is older than the job, or the record of a
+// task that ended is still on its way through the file system: nobody else may come after it.
+const advanceRounds = 6
+
+func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env environment) error {
+	o, err := openLatest(opts.workdir, groupOrRun)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	var wait time.Duration
+	if opts.job {
+		wait = leaseWait
+	}
+	ctx, lease, err := o.acquire(ctx, wait)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	pic, finished, err := o.once(ctx, lease)
+	for round := 0; err == nil && opts.job && !finished && round < advanceRounds && unsettled(pic, began); round++ {
+		if err = sleep(ctx, max(o.site.PollInterval/2, time.Second)); err == nil {
+			pic, finished, err = o.once(ctx, lease)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t := scheduler.Count(pic)
+	if opts.json {
+		return writeJSON(env.stdout, struct {
+			Run      string          `json:"run"`
+			Finished bool            `json:"finished"`
+			Tasks    scheduler.Tally `json:"tasks"`
+		}{o.info.ID, finished, t})
+	}
+	fmt.Fprintf(env.stdout, "run %s of group %s: %s\n", o.info.ID, o.info.Group, t)
+	return nil
+}
+
+// unsettled reports whether what the scheduler said may be behind the times.
+func unsettled(pic *scheduler.Picture, began time.Time) bool {
+	for _, v := range pic.Jobs {
+		for i := range v.Tasks {
+			t := &v.Tasks[i]
+			if t.Stand != scheduler.Live || t.Queue == nil {
+				continue
+			}
+			if t.Queue.State.Ended() || t.Queue.State == scheduler.Running && t.Queue.Seen.Before(began) {
+				return true
+			}
+		}
+	}
+	return false
+}

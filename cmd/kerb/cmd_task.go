@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// newTaskCommand is what the rendered scripts call. People use `kerb run`.
+func newTaskCommand(env environment) *cli.Command {
+	var workdir string
+	return &cli.Command{
+		Name:      "task",
+		Usage:     "do one task of a run (called by the rendered scripts)",
+		ArgsUsage: "RUN JOB INDEX",
+		Hidden:    true,
+		Description: `Does the step of JOB for the datasets of array index INDEX, and leaves a record of how it went.
+It may be repeated: what is done already is not done again.
+
+Example:
+   kerb task 0190b5c2-... compute@1 3 -w /gws/me/work`,
+		Flags: []cli.Flag{workdirFlag(&workdir)},
+		Action: func(c *cli.Context) error {
+			args, err := positionals(c, 3, 3)
+			if err != nil {
+				return err
+			}
+			index, err := strconv.Atoi(args[2])
+			if err != nil || index < 0 {
+				return usagef("task: INDEX %q is not a number", args[2])
+			}
+			ref, err := scheduler.ParseRef(args[1])
+			if err != nil {
+				return usagef("task: %v", err)
+			}
+			w, err := openWorkdir(workdir)
+			if err != nil {
+				return err
+			}
+			limitMemory()
+			return runTask(c.Context, w, args[0], ref, index, newWorker(w).do, env)
+		},
+	}
+}
+
+// work does a step for one dataset or part (part is -1 for a whole dataset), and calls progress as it goes. It must be idempotent.
+type work func(ctx context.Context, step scheduler.Step, code string, part int, progress func()) error
+
+// limitMemory keeps the garbage collector below what the scheduler granted, so that a task shrinks rather than dies.
+func limitMemory() {
+	if mib, err := strconv.ParseInt(os.Getenv("SLURM_MEM_PER_NODE"), 10, 64); err == nil && mib > 0 {
+		debug.SetMemoryLimit(mib << 20 / 10 * 9)
+	}
+}
+
+// eventEvery is the shortest time between two progress events of a task.
+const eventEvery = time.Second
+
+func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref scheduler.Ref, index int, do work, env environment) error {
+	run, err := w.FindRun(runID)
+	if err != nil {
+		return &phases.Error{Class: phases.Input, Err: err}
+	}
+	list, err := run.TaskList(ref.String())
+	if err != nil {
+		return &phases.Error{Class: phases.Input, Err: err}
+	}
+	step := scheduler.Step(list.Step)
+	if step == scheduler.Advance || step == scheduler.Recover {
+		return runAdvance(ctx, advanceOptions{workdir: w.Root(), job: true}, runID, env)
+	}
+	text, ok := list.Tasks[index]
+	if !ok {
+		return phases.Errorf(phases.Input, "", "job %s of run %s has no index %d", ref, runID, index)
+	}
+	t := &taskRun{run: run, step: step, index: index, do: do, after: list.After}
+	if err := t.items.UnmarshalText([]byte(text)); err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	t.record = workdirs.Record{Job: ref.Key, Index: index, Attempt: ref.Attempt, Host: host, Start: time.Now().UTC(), Source: "task"}
+	return t.all(ctx)
+}
+
+// taskRun is one attempt at a task.
+type taskRun struct {
+	run    *workdirs.Run
+	step   scheduler.Step
+	index  int
+	items  scheduler.Task
+	after  string
+	do     work
+	record workdirs.Record
+	events *workdirs.EventWriter
+}
+
+// all does the items in turn, each with its own result, and writes the record. The task fails, and is tried again, when an item
+// may succeed another time or when none succeeded; otherwise it ends well, so that one dataset that can't be
+// built does not hold up the others.
+func (t *taskRun) all(ctx context.Context) (err error) {
+	if t.events, err = t.run.OpenEvents(t.record.Job, t.index, t.record.Attempt); err != nil {
+		return err
+	}
+	defer t.events.Close()
+	if _, err := t.events.Append(workdirs.Event{Total: int64(len(t.items)), Message: "started"}); err != nil {
+		return err
+	}
+	done, failed, err := t.settled()
+	if err != nil {
+		return err
+	}
+	var first error
+	for _, item := range t.items {
+		result, ierr := done[item], error(nil)
+		if result.State == "" {
+			result, ierr = t.one(ctx, item, failed[item.Code])
+		}
+		t.record.Items = append(t.record.Items, result)
+		if first == nil {
+			first = ierr
+		}
+		if ctx.Err() != nil {
+			break // told to stop: what is left is for the next attempt
+		}
+		if len(t.items) > 1 {
+			t.record.State = workdirs.Running
+			if err := t.run.WriteRecord(t.record); err != nil {
+				return err
+			}
+		}
+	}
+	err = t.conclude(ctx, first)
+	_, eerr := t.events.Append(workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items)), Message: t.record.State})
+	return errors.Join(err, t.run.WriteRecord(t.record), eerr)
+}
+
+// settled finds what needs no work: items that an earlier attempt has done, and datasets that failed in the step before.
+func (t *taskRun) settled() (done map[scheduler.Item]workdirs.ItemResult, failed map[string]string, err error) {
+	if len(t.items) == 1 {
+		return nil, nil, nil // it would not have been started
+	}
+	done, failed = map[scheduler.Item]workdirs.ItemResult{}, map[string]string{}
+	if t.record.Attempt > 1 {
+		earlier, err := t.run.TaskRecords(t.record.Job, t.index)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, r := range earlier {
+			if r.State == workdirs.Done {
+				continue // it is run again since a person wants it
+			}
+			for i, item := range r.Items {
+				if i < len(t.items) && item.State == workdirs.Done && r.Attempt < t.record.Attempt {
+					done[t.items[i]] = item
+				}
+			}
+		}
+	}
+	if t.after != "" {
+		before, err := t.run.TaskRecords(t.after, t.index)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(before) > 0 {
+			for _, item := range before[len(before)-1].Items {
+				if item.State != workdirs.Done {
+					failed[item.Code] = item.Message
+				}
+			}
+		}
+	}
+	return done, failed, nil
+}
+
+// one does one item.
+func (t *taskRun) one(ctx context.Context, item scheduler.Item, before string) (workdirs.ItemResult, error) {
+	result := workdirs.ItemResult{Code: item.Code, Part: max(item.Part, 0), State: workdirs.Done}
+	if before != "" {
+		result.State, result.Message = workdirs.Skipped, before
+		return result, nil
+	}
+	start, files, last := time.Now(), int64(0), time.Time{}
+	progress := func() {
+		files++
+		if now := time.Now(); now.Sub(last) >= eventEvery {
+			last = now
+			t.events.Append(workdirs.Event{Code: item.Code, Done: files}) // best effort: work does not stop for it
+		}
+	}
+	err := t.guarded(ctx, item, progress)
+	result.Seconds = time.Since(start).Seconds()
+	if err == nil {
+		return result, nil
+	}
+	result.State, result.Message = workdirs.Failed, err.Error()
+	class := phases.ClassOf(err)
+	result.Class, result.Transient = string(class), class.Transient()
+	if ctx.Err() != nil {
+		result.Class, result.Transient = string(scheduler.CauseInterrupted), true
+	}
+	var redo interface{ Redo() []int }
+	if errors.As(err, &redo) {
+		t.record.Redo = redo.Redo()
+		result.Transient = true
+	}
+	return result, fmt.Errorf("%s of dataset %s: %w", t.step, item.Code, err)
+}
+
+// guarded makes a panic an error of the one item that caused it.
+func (t *taskRun) guarded(ctx context.Context, item scheduler.Item, progress func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "panic: %v\n%s", p, debug.Stack())
+			err = phases.Errorf(phases.Internal, "report it with the task's log", "panic: %v", p)
+		}
+	}()
+	return t.do(ctx, t.step, item.Code, item.Part, progress)
+}
+
+// conclude fills in the record from the items' results, and returns what the process ends with.
+func (t *taskRun) conclude(ctx context.Context, first error) error {
+	t.record.End, t.record.Peak = time.Now().UTC(), peakMemory()
+	t.record.State = workdirs.Done
+	ended := 0
+	for _, r := range t.record.Items {
+		if r.State != workdirs.Failed {
+			ended++
+			continue
+		}
+		if t.record.Class == "" || r.Transient && !t.record.Transient {
+			t.record.Class, t.record.Message, t.record.Transient = r.Class, r.Message, r.Transient
+		}
+	}
+	if err := ctx.Err(); err != nil && len(t.record.Items) < len(t.items) && t.record.Class == "" {
+		t.record.Class, t.record.Message, t.record.Transient = string(scheduler.CauseInterrupted), "told to stop", true
+		first = err
+	}
+	if t.record.Class != "" && (t.record.Transient || ended == 0) {
+		t.record.State = workdirs.Failed
+		return first
+	}
+	return nil
+}
+
+// peakMemory is the most memory that this process has held, in bytes.
+func peakMemory() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return u.Maxrss << 10 // Linux counts in KiB
+}
+
+// itemNames writes the items of a task for people.
+func itemNames(t scheduler.Task) string {
+	names := make([]string, 0, len(t))
+	for _, item := range t {
+		name := item.Code
+		if item.Part >= 0 {
+			name += "#" + strconv.Itoa(item.Part)
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}

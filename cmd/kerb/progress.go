@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/cedadev/kerchunk-builder/scheduler"
+)
+
+// progress shows how a run goes: one line of bars on a terminal, a plain line whenever something has changed elsewhere.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	last     string
+	drawn    int
+	began    time.Time
+}
+
+func newProgress(w io.Writer, o *orchestra) *progress {
+	p := &progress{w: w, began: time.Now()}
+	if f, ok := w.(*os.File); ok {
+		p.terminal = term.IsTerminal(int(f.Fd()))
+	}
+	fmt.Fprintf(w, "run %s of group %s\n", o.info.ID, o.info.Group)
+	return p
+}
+
+// stepOrder is the order in which the steps of a run are shown.
+var stepOrder = []scheduler.Step{
+	scheduler.Scan, scheduler.Configure, scheduler.Compute, scheduler.Parts, scheduler.Combine, scheduler.Correct, scheduler.Test, scheduler.Catalog,
+}
+
+// show draws the counts of every step.
+func (p *progress) show(pic *scheduler.Picture) {
+	counts := map[scheduler.Step]*scheduler.Tally{}
+	for _, v := range pic.Jobs {
+		if counts[v.Job.Step] == nil {
+			counts[v.Job.Step] = &scheduler.Tally{}
+		}
+		counts[v.Job.Step].Add(v)
+	}
+	var lines []string
+	for _, s := range stepOrder {
+		if t := counts[s]; t != nil {
+			lines = append(lines, p.line(s, *t))
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if text == p.last {
+		return
+	}
+	if p.terminal {
+		if p.drawn > 0 {
+			fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn) // back over what was drawn before
+		}
+		fmt.Fprintln(p.w, text)
+		p.drawn = len(lines)
+	} else {
+		before := strings.Split(p.last, "\n")
+		for i, line := range lines {
+			if i >= len(before) || before[i] != line {
+				fmt.Fprintf(p.w, "%s %s\n", time.Since(p.began).Round(time.Second), line)
+			}
+		}
+	}
+	p.last = text
+}
+
+const barWidth = 30
+
+// line is one step's state: its bar on a terminal, its numbers, and what is wrong.
+func (p *progress) line(s scheduler.Step, t scheduler.Tally) string {
+	b := fmt.Sprintf("%-10s", s)
+	if p.terminal {
+		n := barWidth * t.Done / max(t.Total, 1)
+		b += "[" + strings.Repeat("=", n) + strings.Repeat(" ", barWidth-n) + "] "
+	}
+	b += fmt.Sprintf("%d/%d", t.Done, t.Total)
+	if t.Running > 0 {
+		b += fmt.Sprintf(", %d running", t.Running)
+	}
+	if t.Failing > 0 {
+		b += fmt.Sprintf(", %d to be tried again", t.Failing)
+	}
+	if n := t.Failed + t.Items; n > 0 {
+		b += fmt.Sprintf(", %d failed", n)
+	}
+	if t.Blocked > 0 {
+		b += fmt.Sprintf(", %d blocked", t.Blocked)
+	}
+	return b
+}
+
+func (p *progress) close() { p.drawn = 0 }
