@@ -190,7 +190,7 @@ func (c *canvas) fit(s style, text string, w float64) (style, string) {
 
 // encode writes the canvas as PNG.
 func (c *canvas) encode(w io.Writer) error {
-	e := png.Encoder{CompressionLevel: png.BestCompression}
+	e := png.Encoder{CompressionLevel: png.DefaultCompression}
 	if err := e.Encode(w, c.pen.Image()); err != nil {
 		return fmt.Errorf("write the picture: %w", err)
 	}

@@ -34,8 +34,8 @@ type scale struct {
 }
 
 // newScale chooses a range that a few wild values don't spoil, and a diverging colour map centred on
-// zero where the values lie to both sides of it.
-func newScale(values []float64, fixed *[2]float64) (scale, error) {
+// zero where zero is neutral and the values lie to both sides of it.
+func newScale(values []float64, fixed *[2]float64, neutralZero bool) (scale, error) {
 	var s scale
 	finite := make([]float64, 0, len(values))
 	for _, v := range values {
@@ -57,7 +57,7 @@ func newScale(values []float64, fixed *[2]float64) (scale, error) {
 	} else {
 		s.lo, s.hi = robustRange(finite)
 	}
-	diverging := s.lo < 0 && s.hi > 0 && min(-s.lo, s.hi) >= 0.25*max(-s.lo, s.hi)
+	diverging := neutralZero && s.lo < 0 && s.hi > 0 && min(-s.lo, s.hi) >= 0.25*max(-s.lo, s.hi)
 	if diverging && fixed == nil {
 		s.hi = max(-s.lo, s.hi)
 		s.lo = -s.hi
@@ -66,7 +66,7 @@ func newScale(values []float64, fixed *[2]float64) (scale, error) {
 	var err error
 	s.missing = color.RGBA{0xd9, 0xd9, 0xd9, 0xff}
 	if diverging && s.lo == -s.hi {
-		s.missing = color.RGBA{0x96, 0x96, 0x96, 0xff} // this map's own middle is a light grey
+		s.missing = color.RGBA{0xb8, 0xb8, 0xb8, 0xff} // darker, since this map's own middle is a light grey
 		s.colours, err = divergingColours()
 	} else {
 		s.colours, err = sequentialColours()

@@ -8,8 +8,10 @@ import (
 	"strings"
 )
 
-// minus is the typographic minus sign.
-const minus = "−"
+const (
+	minus   = "−" // the typographic sign
+	celsius = "°C"
+)
 
 // exponent is a letter followed by an integer, as UDUNITS writes powers: "m s-1", "W m^-2", "kg m**-3".
 var exponent = regexp.MustCompile(`([A-Za-zµ°%])(?:\^|\*\*)?(-?[0-9]+)(\b|$)`)
@@ -20,8 +22,8 @@ func prettyUnits(u string) string {
 	switch strings.ToLower(u) {
 	case "", "1", "none", "unitless", "dimensionless", "-":
 		return ""
-	case "degc", "deg_c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c":
-		return "°C"
+	case "degc", "deg_c", "deg c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c", "degrees c":
+		return celsius
 	case "degree", "degrees", "deg":
 		return "°"
 	case "percent":
@@ -69,4 +71,19 @@ func powerOfTen(lo, hi float64) int {
 		return 0
 	}
 	return int(math.Floor(math.Log10(m)))
+}
+
+// zeroMeans reports whether zero is a neutral value of a quantity, so that both sides of it deserve colours of
+// their own. On the Celsius scale it is, but for differences, only the melting point of ice.
+func zeroMeans(name, units string) bool {
+	if prettyUnits(units) != celsius {
+		return true
+	}
+	name = strings.ToLower(name)
+	for _, w := range []string{"anomal", "differ", "bias", "change", "trend", "error", "tendency"} {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return false
 }

@@ -14,7 +14,7 @@ func Map(w io.Writer, f Field, o Options) error {
 	if err != nil {
 		return err
 	}
-	s, err := newScale(f.Values, o.Range)
+	s, err := newScale(f.Values, o.Range, zeroMeans(f.Title+" "+f.Name, f.Units))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func viewOf(t *testing.T, f Field, view func(*Field) (view, error), w, h int) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newScale(f.Values, nil)
+	s, err := newScale(f.Values, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestColourRange(t *testing.T) {
 		"missing values don't count":         {values: []float64{math.NaN(), 1, math.Inf(1), 3}, lo: 1, hi: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := newScale(c.values, nil)
+			s, err := newScale(c.values, nil, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,6 +183,19 @@ func TestColourRange(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestZeroOfCelsiusIsNotNeutral(t *testing.T) {
+	for _, c := range []struct {
+		name, units string
+		want        bool
+	}{
+		{"air temperature", "degC", false}, {"Temperature anomaly", "degC", true}, {"eastward wind", "m s-1", true}, {"temperature", "K", true},
+	} {
+		if got := zeroMeans(c.name, c.units); got != c.want {
+			t.Errorf("%s in %s: %v", c.name, c.units, got)
+		}
 	}
 }
 
