@@ -116,7 +116,7 @@ func TestCorpusStores(t *testing.T) {
 	if _, err := os.Stat(corpus); err != nil {
 		t.Skip("the corpus of real files is not beside the checkout:", err)
 	}
-	for _, pattern := range []string{"1DAgg/*.nc", "rain/example*_0/*.nc", "rain/*.nc", "kerchunk/air.nc", "hidefix/*.nc", "netcdf-c/nctest_ref_nctest_classic.nc"} {
+	for _, pattern := range []string{"1DAgg/*.nc", "3DAgg/*.nc", "rain/*.nc", "kerchunk/air.nc", "kerchunk/air_linked.nc", "xarray-data/*.nc", "netcdf-c/ncdump_ref_test_360_day_1900.nc", "netcdf-c/nctest_ref_nctest_classic.nc"} {
 		files, err := filepath.Glob(filepath.Join(corpus, pattern))
 		if err != nil {
 			t.Fatal(err)
