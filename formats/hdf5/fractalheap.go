@@ -97,8 +97,11 @@ func (f *File) openHeap(addr int64) (*fractalHeap, error) {
 		h.maxDirect > maxHeapObject || h.maxBits > 64 || h.maxBits == 0 || h.idLen == 0) {
 		b.failf("table width %d, blocks of %d to %d bytes, offsets of %d bits", h.width, h.startSize, h.maxDirect, h.maxBits)
 	}
+	if b.err != nil {
+		return nil, b.err
+	}
 	h.lengthSize = bytesFor(min(h.maxDirect, maxManaged))
-	return h, b.err
+	return h, nil
 }
 
 func (h *fractalHeap) errorf(format string, args ...any) error {

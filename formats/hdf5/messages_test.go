@@ -155,6 +155,18 @@ func TestHeapIDs(t *testing.T) {
 	}
 }
 
+// A shared heap that can't be opened stays so, however often it is asked.
+func TestBrokenSharedHeap(t *testing.T) {
+	head := le("FRHP", 0, make([]byte, 142-5)) // IDs of no length
+	f := memory(le(head, lookup3(head)))
+	f.sharedHeap = []*sharedIndex{{kinds: 1 << msgAttribute}}
+	for range 2 {
+		if _, err := f.heapMessage(make([]byte, 8), msgAttribute); !errors.Is(err, cdm.ErrFormat) || !strings.Contains(err.Error(), "table width") {
+			t.Errorf("a broken shared heap gives %v", err)
+		}
+	}
+}
+
 // Blocks of a doubling table of width 4 that starts with 512 bytes: rows of 512, 512, 1024, 2048 ... bytes.
 func TestDoublingTable(t *testing.T) {
 	h := &fractalHeap{width: 4, startSize: 512}

@@ -21,9 +21,11 @@ func (s *sharedIndex) object(f *File, id []byte) (data []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		if s.open, err = f.openHeap(s.heap); err != nil {
+		h, err := f.openHeap(s.heap)
+		if err != nil {
 			return nil, err
 		}
+		s.open = h
 	}
 	return s.open.object(id)
 }
