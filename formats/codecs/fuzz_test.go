@@ -122,6 +122,22 @@ func TestClaimedLengthsAreNotAllocated(t *testing.T) {
 	}
 }
 
+// Nor is room made for the window that a Zstandard frame claims: here 1 GiB for three bytes.
+func TestClaimedWindowIsNotAllocated(t *testing.T) {
+	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa0, 0x19, 0, 0, 'a', 'b', 'c'}
+	codec := newZstd(0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	out, err := codec.Decode(frame, 1<<40)
+	runtime.ReadMemStats(&after)
+	if err != nil || string(out) != "abc" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+		t.Errorf("%d bytes allocated", used)
+	}
+}
+
 // Round trips of every codec that encodes, at any length, so that tails are met too.
 func TestRoundTrip(t *testing.T) {
 	configs := []map[string]any{

@@ -24,8 +24,9 @@ func zstdFromHDF5(params []uint32) (Codec, error) {
 
 func newZstd(level int) *zstd {
 	return &zstd{level, sync.OnceValues(func() (*zstdlib.Decoder, error) {
-		// The room that the result is given is its limit: frames needn't say their size.
-		return zstdlib.NewReader(nil, zstdlib.WithDecodeAllCapLimit(true))
+		// The room that the result is given is its limit: frames needn't say their size. It is the
+		// window too, so that any that libzstd takes may be claimed (up to 2^31 and a fraction).
+		return zstdlib.NewReader(nil, zstdlib.WithDecodeAllCapLimit(true), zstdlib.WithDecoderMaxWindow(1<<32))
 	})}
 }
 
@@ -40,16 +41,17 @@ func (z *zstd) Decode(src []byte, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit = max(limit, 0)
-	for room := min(limit, max(firstBuffer, 8*len(src))); ; room = min(limit, 4*room) {
+	// Four bytes can't stand for more than a block of 128 KiB, whatever a frame says of its size.
+	most := min(max(limit, 0), len(src)<<15)
+	for room := min(most, max(firstBuffer, 8*len(src))); ; room = min(most, 4*room) {
 		out, err := dec.DecodeAll(src, make([]byte, 0, room))
 		switch {
 		case err == nil:
 			return out, nil
 		case !errors.Is(err, zstdlib.ErrDecoderSizeExceeded):
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		case room == limit:
-			return nil, errTooLarge(limit)
+		case room == most:
+			return nil, errTooLarge(most)
 		}
 	}
 }
