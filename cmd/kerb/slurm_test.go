@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	slurmcluster "github.com/cedadev/kerchunk-builder/deploy/slurm-cluster"
+)
+
+// site writes a profile for a private cluster, whose only reader we are.
+func (s *stage) site(lines ...string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, "site.yaml")
+	text := "name: test\npoll_interval: 1s\n" + strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// settle waits until the run has ended, with nobody driving it but its own jobs.
+func (s *stage) settle(limit time.Duration) report {
+	s.t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(time.Second) {
+		var reports []report
+		if err := json.Unmarshal([]byte(s.kerb(exitDone, "status", "g", "--json")), &reports); err != nil {
+			s.t.Fatal(err)
+		}
+		if reports[0].ended() {
+			return reports[0]
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("the run has not ended within %s:\n%s", limit, s.kerb(exitDone, "status", "g"))
+		}
+	}
+}
+
+// A group of 60 datasets goes through a real SLURM by itself after `kerb submit` has ended, through failures of each class;
+// what failed for good is run again, exactly that.
+func TestGroupOnSlurm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a real SLURM takes a minute")
+	}
+	cluster := slurmcluster.Start(t, slurmcluster.Options{})
+	t.Setenv("SLURM_CONF", cluster.Conf)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	var codes []string
+	for i := range 58 {
+		codes = append(codes, fmt.Sprintf("d%02d", i))
+	}
+	codes = append(codes, "large1", "large2")
+	s := newStage(t, codes...)
+	s.rule("scan.d03", "io")
+	s.rule("configure.d04", "io io")
+	s.rule("compute.d05", "kill")
+	s.rule("compute.d06", "io")
+	s.rule("compute.d07", "drift")
+	s.rule("test.d08", "panic")
+	s.rule("parts.large1.1", "kill")
+	s.rule("parts.large2.2", "drift")
+	s.rule("combine.large1", "io")
+	s.kerb(exitDone, "submit", "g", "--site", s.site("submit_from_jobs: true"))
+
+	r := s.settle(4 * time.Minute)
+	broken := map[string]bool{"d07": true, "d08": true, "large2": true}
+	var fine []string
+	for _, code := range codes {
+		if !broken[code] {
+			fine = append(fine, code)
+		}
+	}
+	s.wantOnce(fine...)
+	if r.Tasks.Failed != 3 {
+		t.Errorf("%d tasks failed for good, want 3: %s", r.Tasks.Failed, r.Tasks)
+	}
+	if left := cluster.Run(t, "squeue", "--noheader", "--states=PENDING,RUNNING", "--format=%j|%T|%r"); left != "" {
+		t.Logf("still in the queue:\n%s", left)
+	}
+
+	s.kerb(exitDone, "rerun", "g")
+	s.settle(3 * time.Minute)
+	s.wantOnce(codes...)
+}
