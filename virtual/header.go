@@ -1,7 +1,9 @@
 package virtual
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -112,13 +114,66 @@ func join(group, name string) string {
 
 // Signature identifies all that a header says of a variable but for its values.
 func (v *Variable) Signature() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s|%v|%v|%v|%v|%v|%v|%v|%x|%v|", v.Path, v.Type.Zarr(), v.Shape, v.Chunks, v.Dimensions, v.Axes, v.Unlimited, v.Contiguous, v.Fill, v.Refused)
+	b := make([]byte, 0, 512)
+	text := func(s string) {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	numbers := func(list []int64) {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, n := range list {
+			b = binary.AppendVarint(b, n)
+		}
+	}
+	text(v.Path)
+	if len(v.Type.Fields) > 0 {
+		text(fmt.Sprint(v.Type.Zarr()))
+	} else {
+		b = append(b, byte(v.Type.Kind), byte(v.Type.Size), byte(v.Type.Size>>8), byte(v.Type.Size>>16), flag(v.Type.Big))
+	}
+	numbers(v.Shape)
+	numbers(v.Chunks)
+	for d, name := range v.Dimensions {
+		text(name)
+		text(v.Axes[d])
+		b = append(b, flag(v.Unlimited[d]))
+	}
+	b = append(b, flag(v.Contiguous), flag(v.Fill != nil))
+	text(string(v.Fill))
+	if v.Refused != nil {
+		text(v.Refused.Error())
+	}
 	for _, c := range v.Codecs {
-		fmt.Fprintf(&b, "%s%v|", c.Name(), c.Config())
+		text(c.Name())
+		if config := c.Config(); config != nil {
+			text(fmt.Sprint(config))
+		}
 	}
 	for _, a := range v.Attributes {
-		fmt.Fprintf(&b, "%s=%T%v|", a.Name, a.Value, a.Value)
+		text(a.Name)
+		b = appendValue(b, a.Value)
 	}
-	return b.String()
+	return string(b)
+}
+
+func flag(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// appendValue appends an attribute's value with its type, each value in its own way.
+func appendValue(b []byte, value any) []byte {
+	switch v := value.(type) {
+	case string:
+		b = append(binary.AppendUvarint(append(b, 's'), uint64(len(v))), v...)
+	case float64:
+		b = binary.LittleEndian.AppendUint64(append(b, 'd'), math.Float64bits(v))
+	case float32:
+		b = binary.LittleEndian.AppendUint32(append(b, 'f'), math.Float32bits(v))
+	default:
+		b = fmt.Appendf(append(b, 'v'), "%T%v|", v, v)
+	}
+	return b
 }
