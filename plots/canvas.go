@@ -175,8 +175,9 @@ func (c *canvas) text(p point, ax, ay float64, s style, text string) {
 	}
 }
 
-// fit makes text no wider than w: first smaller, at last shorter.
+// fit makes text one line that is no wider than w: first smaller, at last shorter.
 func (c *canvas) fit(s style, text string, w float64) (style, string) {
+	text = strings.Join(strings.Fields(text), " ")
 	if full := c.measure(s, text); full > w {
 		s.size = max(s.size*w/full, s.size*0.65)
 	}

@@ -165,6 +165,34 @@ func TestCurvilinearBox(t *testing.T) {
 	}
 }
 
+// Groups may have dimensions of one name and different lengths.
+func TestDimensionsOfGroups(t *testing.T) {
+	dir := t.TempDir()
+	p := product(t, dir, "g")
+	m := &memory{values: map[string][]float64{}}
+	m.add("a", []string{"x"}, []int64{3}, nil)
+	m.add("g/b", []string{"x"}, []int64{5}, nil)
+	m.add("g/s", nil, nil, nil)
+	p.Dataset, p.Cover = m.ds, describe(t, m)
+	b, err := p.item(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var it item
+	if err := json.Unmarshal(b, &it); err != nil {
+		t.Fatal(err)
+	}
+	if d := it.Properties.Dimensions; len(d) != 2 || d["x"].Extent[1] != 2.0 || d["g/x"].Extent[1] != 4.0 {
+		t.Errorf("the dimensions are %v", d)
+	}
+	if v := it.Properties.Variables; v["a"].Dimensions[0] != "x" || v["g/b"].Dimensions[0] != "g/x" || v["g/s"].Dimensions == nil {
+		t.Errorf("the variables are %v", v)
+	}
+	if it.Geometry != nil || it.BBox != nil {
+		t.Error("data without longitudes have a place")
+	}
+}
+
 func TestDatesThatTheCommonCalendarLacks(t *testing.T) {
 	m := &memory{values: map[string][]float64{}}
 	m.add("time", []string{"time"}, []int64{2}, []float64{59, 360}, "units", "days since 1990-01-01", "calendar", "360_day")

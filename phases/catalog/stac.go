@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/virtual/cf"
 )
 
@@ -144,7 +145,7 @@ func itemOf(dir string, p *Product) (*item, error) {
 	}
 	for i := range p.Dataset.Arrays {
 		a := &p.Dataset.Arrays[i]
-		v := variable{Dimensions: append([]string{}, a.Dimensions...), Type: "data", Unit: cf.Text(a, "units")}
+		v := variable{Dimensions: p.Cover.namesOf(a), Type: "data", Unit: cf.Text(a, "units")}
 		v.Description = orElse(cf.Text(a, "long_name"), cf.Text(a, "standard_name"))
 		if cf.IsAuxiliary(&p.Dataset, a) || !a.Type.Numeric() && a.Type.Kind != cdm.Complex {
 			v.Type = "auxiliary"
@@ -152,6 +153,20 @@ func itemOf(dir string, p *Product) (*item, error) {
 		it.Properties.Variables[a.Path] = v
 	}
 	return it, nil
+}
+
+// namesOf are the names under which an array's dimensions are listed: their own, but for dimensions of one
+// name and several lengths.
+func (c *Cover) namesOf(a *virtual.Array) []string {
+	out := append([]string{}, a.Dimensions...) // never null in JSON
+	for i, n := range out {
+		for _, d := range c.Dimensions {
+			if cf.Name(d.Name) == n && d.Length == a.Grid.Shape[i] {
+				out[i] = d.Name
+			}
+		}
+	}
+	return out
 }
 
 func orElse(s, otherwise string) string {

@@ -10,6 +10,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -251,7 +253,8 @@ func (f *figure) title() string {
 	if t == "" {
 		return cf.Name(f.a.Path)
 	}
-	return strings.ToUpper(t[:1]) + t[1:]
+	first, size := utf8.DecodeRuneInString(t)
+	return string(unicode.ToUpper(first)) + t[size:]
 }
 
 // subtitle names the dataset and where the other dimensions are cut.
