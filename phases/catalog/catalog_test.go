@@ -97,7 +97,12 @@ func describe(t *testing.T, m *memory) Cover {
 }
 
 func TestDescribe(t *testing.T) {
-	c := describe(t, rain(evenly(-90, 5, 37), evenly(0, 5, 72)))
+	c := describe(t, rain(evenly(90, -5, 37), evenly(0, 5, 72)))
+	for _, d := range c.Dimensions {
+		if d.Geographic && (d.Step == nil || *d.Step != 5) {
+			t.Errorf("the step of %s is not 5", d.Name)
+		}
+	}
 	if c.Start != "1990-01-01T00:00:00Z" || c.End != "1991-01-01T00:00:00Z" {
 		t.Errorf("the time is %s to %s, not that of the bounds", c.Start, c.End)
 	}

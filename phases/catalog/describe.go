@@ -196,7 +196,7 @@ func (s *spread) step() *float64 {
 		return nil
 	}
 	// The shortest number that float32 coordinates agree with.
-	short, err := strconv.ParseFloat(strconv.FormatFloat(mean, 'g', 6, 64), 64)
+	short, err := strconv.ParseFloat(strconv.FormatFloat(math.Abs(mean), 'g', 6, 64), 64)
 	if err != nil {
 		return nil
 	}
