@@ -58,6 +58,7 @@ func makeExample(t testing.TB) example {
 				Attributes: []cdm.Attribute{{Name: "scale_factor", Value: 0.5}}},
 			{Path: "crs", Type: cdm.DType{Kind: cdm.Int, Size: 4}, Grid: virtual.Grid{Shape: []int64{}, Chunks: []int64{}}, Dimensions: []string{}, Attributes: []cdm.Attribute{{Name: "name", Value: "latlon"}}},
 			{Path: "empty", Type: f4, Grid: virtual.Grid{Shape: []int64{250}, Chunks: []int64{100}}, Dimensions: []string{"time"}, Fill: binary.LittleEndian.AppendUint32(nil, math.Float32bits(-1))},
+			{Path: "nothing", Type: f4, Grid: virtual.Grid{Shape: []int64{0, 5}, Chunks: []int64{1, 5}}, Dimensions: []string{"none", "x"}},
 			{Path: "g/h/deep", Type: f8, Grid: virtual.Grid{Shape: []int64{4}, Chunks: []int64{3}}, Dimensions: []string{"n"}},
 		},
 	}

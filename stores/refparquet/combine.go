@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -40,7 +41,8 @@ type Summary struct {
 // claim is who has a record, of one array.
 type claim struct {
 	whole     *Record
-	part      int // of whole
+	part      int    // of whole
+	src       string // where whole is, "" when it is in place already
 	fragments []fragmentOf
 }
 
@@ -191,8 +193,8 @@ func (c *combiner) check(ctx context.Context, a virtual.Array, claims map[int64]
 			}
 			sum.Missing += int64(k.whole.Missing)
 			sum.References += int64(k.whole.Rows - k.whole.Missing)
-			g.Go(func() error {
-				_, err := c.locate(k)
+			g.Go(func() (err error) {
+				k.src, err = c.locate(k)
 				return err
 			})
 		default:
@@ -232,42 +234,52 @@ func (c *combiner) explain(a virtual.Array, n int64, k *claim, have, want int) e
 // merge reads the fragments of a record into c.rows, in order.
 func (c *combiner) merge(a virtual.Array, n int64, k *claim) error {
 	c.rows.reset()
-	from := make([]int, len(k.fragments)) // where each fragment's rows end
-	for i, f := range k.fragments {
-		s := c.open[f.part]
-		if s == nil {
-			var err error
-			if s, err = openFragments(c.parts[f.part].Dir); err != nil {
-				return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
-			}
-			c.open[f.part] = s
-		}
-		if err := s.read(f.Fragment, &c.rows); err != nil {
-			return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
-		}
-		from[i] = len(c.rows.list)
-	}
-	seen := make(map[int32]int)
-	if !c.rows.sorted { // find out who, before the order is lost
-		part := 0
-		for i, w := range c.rows.list {
-			for i >= from[part] {
-				part++
-			}
-			if p, twice := seen[w.n]; twice {
-				chunk := zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)+int64(w.n))
-				return fmt.Errorf("variable %s, chunk %s: parts %s and %s both have it", a.Path, chunk, c.parts[k.fragments[p].part].Name, c.parts[k.fragments[part].part].Name)
-			}
-			seen[w.n] = part
+	for _, f := range k.fragments {
+		if err := c.readFragment(f, &c.rows); err != nil {
+			return err
 		}
 	}
 	if err := c.rows.sort(); err != nil {
+		if d, ok := err.(*duplicate); ok {
+			return c.both(a, n, k, d)
+		}
 		return fmt.Errorf("variable %s, record %d: %w", a.Path, n, err)
 	}
 	if want := rowsOf(a.Grid.Count(), n, c.opts.RecordSize); len(c.rows.list) > 0 && int(c.rows.list[len(c.rows.list)-1].n) >= want {
 		return fmt.Errorf("variable %s, record %d: a fragment has a row beyond the grid", a.Path, n)
 	}
 	return nil
+}
+
+func (c *combiner) readFragment(f fragmentOf, r *rows) error {
+	s := c.open[f.part]
+	if s == nil {
+		var err error
+		if s, err = openFragments(c.parts[f.part].Dir); err != nil {
+			return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
+		}
+		c.open[f.part] = s
+	}
+	if err := s.read(f.Fragment, r); err != nil {
+		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
+	}
+	return nil
+}
+
+// both says which parts have a chunk.
+func (c *combiner) both(a virtual.Array, n int64, k *claim, d *duplicate) error {
+	var who []string
+	for _, f := range k.fragments {
+		var r rows
+		if err := c.readFragment(f, &r); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(r.list, func(w row) bool { return w.n == d.n }) {
+			who = append(who, c.parts[f.part].Name)
+		}
+	}
+	chunk := zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)+int64(d.n))
+	return fmt.Errorf("variable %s, chunk %s: parts %s both have it: %s, and %s", a.Path, chunk, strings.Join(who, " and "), d.first, d.second)
 }
 
 // temporary ends the names of merged records until all is proven.
@@ -284,9 +296,6 @@ func (c *combiner) writeMerged(a virtual.Array, n int64, k *claim) error {
 	}
 	if _, err := writeRecord(name, c.encoder, &c.buf, &c.rows, 0); err != nil {
 		return fmt.Errorf("variable %s, record %d: %w", a.Path, n, err)
-	}
-	if err := syncFile(name); err != nil {
-		return fmt.Errorf("combine: %w", err)
 	}
 	return nil
 }
@@ -336,7 +345,6 @@ func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]
 	}
 	var g errgroup.Group
 	g.SetLimit(16)
-	fail := func(err error) error { return cmp.Or(g.Wait(), err) }
 	order := make([]int64, 0, len(claims))
 	for n := range claims {
 		order = append(order, n)
@@ -344,18 +352,17 @@ func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]
 	slices.Sort(order)
 	for _, n := range order {
 		if err := ctx.Err(); err != nil {
-			return fail(err)
+			return cmp.Or(g.Wait(), err)
 		}
 		k := claims[n]
 		name := filepath.Join(c.dst, recordPath(a.Path, n))
 		if k.whole != nil {
 			sum.Moved++
+			if k.src == "" {
+				continue
+			}
 			g.Go(func() error {
-				src, err := c.locate(k)
-				if err != nil || src == "" {
-					return err
-				}
-				if err := os.Rename(src, name); err != nil {
+				if err := os.Rename(k.src, name); err != nil {
 					return fmt.Errorf("part %s: %w", c.parts[k.part].Name, err)
 				}
 				return nil
@@ -363,9 +370,16 @@ func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]
 			continue
 		}
 		sum.Merged++
-		if err := os.Rename(name+temporary, name); err != nil {
-			return fail(fmt.Errorf("combine: %w", err))
-		}
+		g.Go(func() error {
+			err := syncFile(name + temporary)
+			if err == nil {
+				err = os.Rename(name+temporary, name)
+			}
+			if err != nil {
+				return fmt.Errorf("combine: %w", err)
+			}
+			return nil
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -479,6 +479,43 @@ func TestFilesAreAsReadersNeedThem(t *testing.T) {
 	}
 }
 
+// fastparquet fails on a column chunk with an empty dictionary, and fsspec takes its error for "no such chunk".
+func TestNoEmptyDictionary(t *testing.T) {
+	e, err := newEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 20_000, 100_000} {
+		for _, ref := range []virtual.Reference{{}, {Inline: []byte("x")}} {
+			r := &rows{sorted: true}
+			for i := range n {
+				if ref.Inline == nil {
+					r.add(row{n: int32(i)})
+				} else {
+					r.put(int32(i), ref)
+				}
+			}
+			var buf bytes.Buffer
+			if err := e.encode(&buf, r); err != nil {
+				t.Fatal(err)
+			}
+			p, err := file.NewParquetReader(bytes.NewReader(buf.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 4 {
+				c, err := p.MetaData().RowGroup(0).ColumnChunk(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.HasDictionaryPage() {
+					t.Errorf("%d rows like %v: column %d has a dictionary", n, ref, i)
+				}
+			}
+		}
+	}
+}
+
 // Files that are damaged anywhere are errors or other rows, and never a panic or a hang.
 func TestDamagedRecord(t *testing.T) {
 	e, err := newEncoder()
@@ -544,6 +581,50 @@ func BenchmarkWrite(b *testing.B) {
 				}
 			}
 			b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// BenchmarkCombine is 16 parts of one array put together, at two numbers of references with the same
+// number of records: its time must not depend on the references.
+func BenchmarkCombine(b *testing.B) {
+	for _, size := range []int{1000, 50_000} {
+		b.Run(fmt.Sprintf("%d-references", 80*size), func(b *testing.B) {
+			n := int64(80 * size)
+			arrays := oneArray(n)
+			for b.Loop() {
+				b.StopTimer()
+				top := b.TempDir()
+				var parts []Part
+				for p := range int64(16) {
+					dir := filepath.Join(top, fmt.Sprint(p))
+					w, err := Create(dir, arrays, Options{RecordSize: size})
+					if err != nil {
+						b.Fatal(err)
+					}
+					// Parts end in the middle of records.
+					from, to := max(0, n*p/16-int64(size)/2), n*(p+1)/16-int64(size)/2
+					if p == 15 {
+						to = n
+					}
+					for i := from; i < to; i++ {
+						if err := w.Put(0, i, virtual.Reference{URL: "/archive/a.nc", Offset: i * 1000, Size: 999}); err != nil {
+							b.Fatal(err)
+						}
+					}
+					m, err := w.FinishPart()
+					if err != nil {
+						b.Fatal(err)
+					}
+					parts = append(parts, Part{fmt.Sprint(p), dir, m})
+				}
+				dst := filepath.Join(top, "s")
+				b.StartTimer()
+				sum, err := Combine(b.Context(), dst, parts, arrays, CombineOptions{RecordSize: size})
+				if err != nil || sum.References != n {
+					b.Fatalf("%+v, %v", sum, err)
+				}
+			}
 		})
 	}
 }

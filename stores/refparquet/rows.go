@@ -93,18 +93,41 @@ func (r *rows) reference(w row) (virtual.Reference, bool) {
 	return virtual.Reference{}, false
 }
 
-// sort orders the rows and refuses a row that is there twice.
+// sort orders the rows and refuses a row that is there twice. Rows are mostly nearly all of a record's, so
+// that each can go straight to its place.
 func (r *rows) sort() error {
 	if r.sorted {
 		return nil
 	}
-	slices.SortFunc(r.list, func(a, b row) int { return int(a.n) - int(b.n) })
-	for i := 1; i < len(r.list); i++ {
-		if r.list[i].n == r.list[i-1].n {
-			return &duplicate{r.list[i].n, r.describe(r.list[i-1]), r.describe(r.list[i])}
+	end := int32(0)
+	for i := range r.list {
+		end = max(end, r.list[i].n+1)
+	}
+	if int(end) > 4*len(r.list) {
+		slices.SortFunc(r.list, func(a, b row) int { return int(a.n) - int(b.n) })
+		for i := 1; i < len(r.list); i++ {
+			if r.list[i].n == r.list[i-1].n {
+				return &duplicate{r.list[i].n, r.describe(r.list[i-1]), r.describe(r.list[i])}
+			}
+		}
+		r.sorted = true
+		return nil
+	}
+	place := make([]int32, end) // 1 + where the row is
+	for i := range r.list {
+		n := r.list[i].n
+		if p := place[n]; p > 0 {
+			return &duplicate{n, r.describe(r.list[p-1]), r.describe(r.list[i])}
+		}
+		place[n] = int32(i) + 1
+	}
+	ordered := make([]row, 0, len(r.list))
+	for _, p := range place {
+		if p > 0 {
+			ordered = append(ordered, r.list[p-1])
 		}
 	}
-	r.sorted = true
+	r.list, r.sorted = ordered, true
 	return nil
 }
 
