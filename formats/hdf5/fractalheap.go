@@ -89,7 +89,7 @@ func (f *File) openHeap(addr int64) (*fractalHeap, error) {
 		}
 		var err error
 		if h.codecs, err = pipeline(filters); err != nil {
-			return nil, err
+			return nil, &cdm.FormatError{Offset: p.off, Struct: p.what, Msg: err.Error()}
 		}
 	}
 	pow2 := func(n uint64) bool { return n != 0 && n&(n-1) == 0 }
