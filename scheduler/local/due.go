@@ -69,8 +69,8 @@ func due(jobs []*job, find lookup, free room) []*start {
 	var starts []*start
 	for _, j := range jobs {
 		running := j.running
-		for i := range j.tasks {
-			if j.pending == 0 || j.Throttle > 0 && running >= j.Throttle {
+		for i := j.next; i < len(j.tasks); i++ {
+			if j.Throttle > 0 && running >= j.Throttle {
 				break
 			}
 			t := &j.tasks[i]

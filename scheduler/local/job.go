@@ -54,6 +54,8 @@ type job struct {
 	tasks []task
 	at    map[int]int // index to position in tasks
 
+	next int // all tasks before this one have started or ended
+
 	pending, running, ended, failed int
 }
 
@@ -79,6 +81,9 @@ func (j *job) set(t task) {
 	j.tally(j.tasks[i].State, -1)
 	j.tally(t.State, 1)
 	j.tasks[i] = t
+	for j.next < len(j.tasks) && j.tasks[j.next].State != scheduler.Pending {
+		j.next++
+	}
 }
 
 func (j *job) tally(s scheduler.State, n int) {

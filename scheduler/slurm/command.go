@@ -86,8 +86,9 @@ func (e *commandError) Is(target error) bool {
 
 // silences are what SLURM's commands print when they got no answer, in lower case. slurm_errno.c has the whole list.
 var silences = []string{
-	"unable to contact", "timed out", "connect failure", "connection failure", "connection refused", "zero bytes were transmitted",
-	"unable to connect", "no route to host", "unexpected message received", "configuration source", "standby mode", "temporarily unable",
+	"unable to contact", "unable to connect", "timed out", "connect failure", "connection", "broken pipe", "no route to host",
+	"network is unreachable", "zero bytes were transmitted", "unexpected message received", "configuration source", "standby mode",
+	"temporarily unable",
 }
 
 func (e *commandError) unanswered() bool {
