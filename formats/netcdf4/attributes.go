@@ -167,10 +167,9 @@ func fixedString(field []byte, p hdf5.Padding) string {
 	switch p {
 	case hdf5.NullTerminated:
 		s, _, _ = strings.Cut(s, "\x00")
-	case hdf5.NullPadded:
+	default:
+		// The netCDF library keeps the spaces of a space-padded string.
 		s = strings.TrimRight(s, "\x00")
-	case hdf5.SpacePadded:
-		s = strings.TrimRight(s, " \x00")
 	}
 	return valid(s)
 }

@@ -69,20 +69,44 @@ func clamp(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 // resolve gives every axis of every variable its dimension, groups below before the group itself, as the
 // netCDF library does (the numbers of phony dimensions hang on it), then their lengths.
 func (d *dimensions) resolve(root *node) {
-	d.match(root)
+	d.match(root, true)
+	d.match(root, false)
 	d.lengths(root)
 	d.declare(root)
 }
 
-func (d *dimensions) match(n *node) {
+// match resolves the arrays that the netCDF library shows, or the others, which must not take numbers from them.
+func (d *dimensions) match(n *node, shown bool) {
 	for _, c := range n.nodes {
-		d.match(c)
+		d.match(c, shown)
 	}
 	for _, a := range n.arrays {
-		if !a.dataset.Space.Null {
+		if !a.dataset.Space.Null && inNetCDF(a.dataset.Type, 0) == shown {
 			d.matchArray(n, a)
 		}
 	}
+}
+
+// inNetCDF says whether the netCDF-4 library has variables of a type.
+func inNetCDF(t *hdf5.Datatype, depth int) bool {
+	switch t.Class {
+	case hdf5.FixedPoint, hdf5.FloatingPoint, hdf5.String, hdf5.Opaque, hdf5.Enum:
+		return true
+	case hdf5.VarLen:
+		return t.VarString || depth < maxTypeDepth && t.Base != nil && inNetCDF(t.Base, depth+1)
+	case hdf5.Compound:
+		for _, m := range t.Members {
+			of := m.Type
+			if of.Class == hdf5.Array && of.Base != nil {
+				of = of.Base
+			}
+			if depth >= maxTypeDepth || !inNetCDF(of, depth+1) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 func (d *dimensions) matchArray(n *node, a *arrayNode) {

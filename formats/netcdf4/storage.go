@@ -1,6 +1,7 @@
 package netcdf4
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,16 @@ func (u *variable) chunks(ctx context.Context, yield func(cdm.Chunk) bool) error
 	var failed error
 	inlined := int64(0)
 	err := u.store.stored(ctx, func(s storedChunk) bool {
-		if !u.inline && s.Mask == 0 && s.Data == nil {
+		asStored := !u.inline && s.Mask == 0 && s.Data == nil
+		if asStored && u.terminated {
+			dirty, err := u.dirty(s)
+			if err != nil {
+				failed = fmt.Errorf("chunk %d: %w", s.Index, err)
+				return false
+			}
+			asStored = !dirty
+		}
+		if asStored {
 			url := u.where.url
 			if s.Source != nil {
 				url = s.Source.URL()
@@ -92,17 +102,30 @@ func (u *variable) chunks(ctx context.Context, yield func(cdm.Chunk) bool) error
 	return errors.Join(err, failed)
 }
 
+// dirty says whether a chunk of NUL-terminated strings has something after a NUL.
+func (u *variable) dirty(s storedChunk) (bool, error) {
+	data, err := u.read(s)
+	if err == nil {
+		data, err = codecs.Decode(u.pipeline, s.Mask, data, int(u.elements)*u.element.stored)
+	}
+	if err != nil || len(data) == 0 {
+		return false, err
+	}
+	out := clean(data, u.element.dtype.Size)
+	return &out[0] != &data[0], nil
+}
+
 // encoded is a chunk in the variable's own codecs.
 func (u *variable) encoded(s storedChunk) ([]byte, error) {
 	data, err := u.decoded(s)
 	if err != nil {
 		return nil, err
 	}
-	if out, err := codecs.Encode(u.cdm.Codecs, data); err == nil {
-		return out, nil
-	} else {
-		return nil, fmt.Errorf("it skips a filter (mask %#x) and can't be written through all of them: %w", s.Mask, err)
+	out, err := codecs.Encode(u.cdm.Codecs, data)
+	if err != nil {
+		return nil, unsupported("it skips a filter (mask %#x) and can't be written through all of them: %w", s.Mask, err)
 	}
+	return out, nil
 }
 
 // decoded is a chunk's elements as they appear.
@@ -128,7 +151,27 @@ func (u *variable) decoded(s storedChunk) ([]byte, error) {
 		}
 		return cdm.EncodeStrings(values)
 	}
+	if u.terminated {
+		return clean(data, u.element.dtype.Size), nil
+	}
 	return convertElements(&u.element, data)
+}
+
+// clean gives fixed-length strings with nothing but NULs after the first NUL; data itself when that is so already.
+func clean(data []byte, width int) []byte {
+	out := data
+	for at := 0; at+width <= len(data); at += width {
+		field := data[at : at+width]
+		end := bytes.IndexByte(field, 0)
+		if end < 0 || len(bytes.TrimRight(field[end:], "\x00")) == 0 {
+			continue
+		}
+		if &out[0] == &data[0] {
+			out = bytes.Clone(data)
+		}
+		clear(out[at+end : at+width])
+	}
+	return out
 }
 
 // read reads a chunk's bytes. The range was checked against the file.

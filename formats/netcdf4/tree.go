@@ -73,7 +73,8 @@ func (t *tree) readGroup(n *node, g *hdf5.Group) error {
 	}
 	attrs, err := g.Attributes()
 	if err != nil {
-		return fmt.Errorf("group /%s: %w", n.group.Path, err)
+		// The variables are good without them.
+		t.file.note(n.group.Path, "", err)
 	}
 	for i := range attrs {
 		if name := attrs[i].Name; name == "_NCProperties" || name == "_nc3_strict" {

@@ -25,7 +25,10 @@ type variable struct {
 	pipeline []codecs.Codec // as the chunks are stored
 	elements int64          // stored elements a chunk
 	inline   bool           // every chunk is decoded and inlined
-	store    storage
+	// terminated: NUL-terminated strings, small enough to be looked at. Writers leave garbage after the NUL, which no
+	// HDF5 reader shows and every Zarr reader would.
+	terminated bool
+	store      storage
 
 	table     sync.Once // of the stored chunks, for readChunk
 	stored    []storedChunk
@@ -227,6 +230,9 @@ func (u *variable) setCodecs() error {
 		u.inline = true
 	default:
 		u.cdm.Codecs = u.pipeline
+		bytes, _ := size(u.cdm.Shape, int64(u.element.dtype.Size))
+		u.terminated = nullTerminated(u.dataset.Type) && bytes <= u.file.opts.InlineLimit
+		u.cdm.Contiguous = u.cdm.Contiguous && !u.terminated
 		return nil
 	}
 	u.cdm.Contiguous = false
@@ -238,6 +244,13 @@ func (u *variable) setCodecs() error {
 		return unsupported("%s: no numcodecs codec has it, and decoded it is %d bytes, more than the %d that may be inlined; raise the limit, or repack the file", missing, bytes, u.file.opts.InlineLimit)
 	}
 	return nil
+}
+
+func nullTerminated(t *hdf5.Datatype) bool {
+	if t.Class == hdf5.Array && t.Base != nil {
+		t = t.Base
+	}
+	return t.Class == hdf5.String && t.Padding == hdf5.NullTerminated && t.Size > 1
 }
 
 // decodable says whether the project has a decoder for every filter.
