@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
@@ -82,7 +82,7 @@ func corpus(t testing.TB) []string {
 	root := filepath.Join("..", "..", "..", "shared", "corpus")
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && strings.Contains(".h5.nc.nc4.hdf5.he5", filepath.Ext(path)) && filepath.Ext(path) != "" {
+		if err == nil && slices.Contains([]string{".h5", ".nc", ".nc4", ".hdf5", ".he5"}, filepath.Ext(path)) {
 			files = append(files, path)
 		}
 		return err
