@@ -93,7 +93,8 @@ func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
 	return Look(*o), false, d.Files.Compact(compactFrom)
 }
 
-// Observe reads the run's files and asks the scheduler about what they leave open: records, queue, records again.
+// Observe reads the run's files and asks the scheduler about what they leave open: records, queue, records again. With
+// ErrUnreachable it returns what is known without the scheduler.
 func (d *Driver) Observe(ctx context.Context) (*Observed, error) {
 	o := &Observed{Plan: &Plan{}, Policy: d.Policy, Chain: d.Chain}
 	if err := d.Files.ReadPlan(o.Plan); err != nil {
@@ -107,11 +108,16 @@ func (d *Driver) Observe(ctx context.Context) (*Observed, error) {
 		return nil, err
 	}
 	if jobs := o.Ledger.Unresolved(o.Records); len(jobs) > 0 {
-		if o.Queue, err = d.Engine.Poll(ctx, jobs); err != nil {
-			return nil, fmt.Errorf("asking the scheduler: %w", err)
+		var polled error
+		if o.Queue, polled = d.Engine.Poll(ctx, jobs); polled != nil && !errors.Is(polled, ErrUnreachable) {
+			return nil, fmt.Errorf("asking the scheduler: %w", polled)
 		}
 		if o.Records, err = d.Files.Records(); err != nil {
 			return nil, err
+		}
+		if polled != nil {
+			o.Now = d.Now()
+			return o, fmt.Errorf("asking the scheduler: %w", polled)
 		}
 	}
 	o.Now = d.Now()

@@ -88,16 +88,21 @@ func CauseOf(rec *workdirs.Record, state *TaskState, request Request) Cause {
 	return CauseInterrupted
 }
 
+// launchFailure is the "signal" that SLURM 22.05 gives for a job it could not start, for instance since its log can't be opened.
+const launchFailure = 53
+
 // causeOfFailure tells apart what schedulers call FAILED.
 func causeOfFailure(s TaskState, request Request) Cause {
 	killed := s.Signal == 9 || s.ExitCode == 128+9
-	asked := max(s.Memory, request.Memory)
-	if s.Memory > 0 {
-		asked = s.Memory
+	asked := s.Memory
+	if asked == 0 {
+		asked = request.Memory
 	}
 	switch {
 	case killed && asked > 0 && s.PeakRSS >= asked:
 		return CauseMemory
+	case s.Signal == launchFailure:
+		return CauseLaunch
 	case killed || s.Signal != 0 || s.ExitCode > 128:
 		return CauseSignal
 	}

@@ -1,8 +1,6 @@
 package workdirs
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -11,10 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -59,8 +55,8 @@ type ItemResult struct {
 }
 
 // Records are kept one file per attempt, tasks/JOB/INDEX.aATTEMPT.json, until they are compacted into
-// tasks/compacted.ndjson, one line each.
-const compactedFile = "compacted.ndjson"
+// tasks/compacted.tsv, one line each.
+const compactedFile = "compacted.tsv"
 
 func (r *Run) recordPath(job string, index, attempt int) string {
 	return r.path(tasksDir, job, fmt.Sprintf("%d.a%d.json", index, attempt))
@@ -92,16 +88,41 @@ func (r *Run) Records() ([]Record, error) {
 // mergeRecords sorts the records and keeps one of each attempt: what the task wrote itself wins over
 // what was concluded about it.
 func mergeRecords(lists ...[]Record) []Record {
-	all := slices.Concat(lists...)
-	slices.SortStableFunc(all, func(a, b Record) int {
-		return cmp.Or(strings.Compare(a.Job, b.Job), a.Index-b.Index, a.Attempt-b.Attempt, cmp.Compare(rank(a), rank(b)))
-	})
-	return slices.CompactFunc(all, func(a, b Record) bool {
+	all := lists[0]
+	for _, list := range lists[1:] {
+		all = append(all, list...)
+	}
+	// A record is big, and most often the order is right: pointers are sorted, and only when it isn't.
+	strictly := true
+	for i := 1; i < len(all) && strictly; i++ {
+		strictly = compareTasks(&all[i-1], &all[i]) < 0
+	}
+	if strictly {
+		return all
+	}
+	order := make([]*Record, len(all))
+	for i := range all {
+		order[i] = &all[i]
+	}
+	slices.SortStableFunc(order, func(a, b *Record) int { return cmp.Or(compareTasks(a, b), rank(a)-rank(b)) })
+	sorted := make([]Record, len(all))
+	for i, r := range order {
+		sorted[i] = *r
+	}
+	return slices.CompactFunc(sorted, func(a, b Record) bool {
 		return a.Job == b.Job && a.Index == b.Index && a.Attempt == b.Attempt
 	})
 }
 
-func rank(r Record) int {
+func compareTasks(a, b *Record) int {
+	if a.Job != b.Job {
+		return strings.Compare(a.Job, b.Job)
+	}
+	return cmp.Or(a.Index-b.Index, a.Attempt-b.Attempt)
+}
+
+// rank puts the word of the task itself before what was concluded about it, and both before what it had done so far.
+func rank(r *Record) int {
 	switch {
 	case r.State == Running:
 		return 2
@@ -179,50 +200,6 @@ func (r *Run) looseRecords() ([]Record, []string, error) {
 	return records, paths, nil
 }
 
-// compactedRecords reads the compacted file, on all processors.
-func (r *Run) compactedRecords() ([]Record, error) {
-	path := r.path(tasksDir, compactedFile)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	pieces := splitLines(b, runtime.GOMAXPROCS(0))
-	lists, errs := make([][]Record, len(pieces)), make([]error, len(pieces))
-	var wg sync.WaitGroup
-	for i, piece := range pieces {
-		wg.Go(func() {
-			for line := range bytes.Lines(piece) {
-				var rec Record
-				if err := json.Unmarshal(line, &rec); err != nil {
-					errs[i] = fmt.Errorf("task records %s: %w", path, err)
-					return
-				}
-				lists[i] = append(lists[i], rec)
-			}
-		})
-	}
-	wg.Wait()
-	return slices.Concat(lists...), errors.Join(errs...)
-}
-
-// splitLines cuts b into at most n pieces of whole lines.
-func splitLines(b []byte, n int) [][]byte {
-	var pieces [][]byte
-	for size := len(b)/n + 1; len(b) > 0; {
-		end := min(size, len(b))
-		if i := bytes.IndexByte(b[end:], '\n'); i >= 0 {
-			end += i + 1
-		} else {
-			end = len(b)
-		}
-		pieces, b = append(pieces, b[:end]), b[end:]
-	}
-	return pieces
-}
-
 // Compact moves the records that lie in files of their own into one file when there are at least least of them. Only the
 // holder of the group's lease may call it.
 func (r *Run) Compact(least int) error {
@@ -236,15 +213,17 @@ func (r *Run) Compact(least int) error {
 	}
 	all := mergeRecords(compacted, loose)
 	err = WriteFile(r.path(tasksDir, compactedFile), func(w io.Writer) error {
-		buf := bufio.NewWriterSize(w, 1<<20)
-		enc := json.NewEncoder(buf)
-		enc.SetEscapeHTML(false)
+		var line []byte
 		for i := range all {
-			if err := enc.Encode(&all[i]); err != nil {
+			var err error
+			if line, err = appendCompact(line[:0], &all[i]); err != nil {
+				return err
+			}
+			if _, err := w.Write(line); err != nil {
 				return err
 			}
 		}
-		return buf.Flush()
+		return nil
 	})
 	if err != nil {
 		return err

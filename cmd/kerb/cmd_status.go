@@ -116,7 +116,7 @@ type report struct {
 	Created  time.Time       `json:"created"`
 	Stopped  bool            `json:"cancelled,omitempty"`
 	Tasks    scheduler.Tally `json:"tasks"`
-	Sources  []source        `json:"sources"`
+	Sources  []factSource        `json:"sources"`
 	Note     string          `json:"note,omitempty"`
 	Jobs     []jobRow        `json:"jobs,omitempty"`
 	Datasets []datasetRow    `json:"datasets,omitempty"`
@@ -132,8 +132,8 @@ func (r *report) ended() bool {
 	return r.Stopped || r.Tasks.Running+r.Tasks.Queued+r.Tasks.Idle+r.Tasks.Failing == 0
 }
 
-// source says where facts come from, and how old the oldest of them is.
-type source struct {
+// factSource says where facts come from, and how old the oldest of them is.
+type factSource struct {
 	From  string  `json:"from"` // "records", "squeue", "sacct", "local"
 	Facts int     `json:"facts"`
 	Age   float64 `json:"age_seconds"`
@@ -156,13 +156,13 @@ func look(ctx context.Context, o *orchestra) (report, error) {
 	return r, nil
 }
 
-func sourcesOf(o *scheduler.Observed, now time.Time) []source {
-	list := []source{{From: "records", Facts: len(o.Records)}}
+func sourcesOf(o *scheduler.Observed, now time.Time) []factSource {
+	list := []factSource{{From: "records", Facts: len(o.Records)}}
 	for i := range o.Queue {
 		q := &o.Queue[i]
-		k := slices.IndexFunc(list, func(s source) bool { return s.From == q.Source })
+		k := slices.IndexFunc(list, func(s factSource) bool { return s.From == q.Source })
 		if k < 0 {
-			list = append(list, source{From: q.Source})
+			list = append(list, factSource{From: q.Source})
 			k = len(list) - 1
 		}
 		list[k].Facts++

@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,4 +87,60 @@ func TestGroupOnSlurm(t *testing.T) {
 	s.kerb(exitDone, "rerun", "g")
 	s.settle(3 * time.Minute)
 	s.wantOnce(codes...)
+}
+
+// Where jobs may not submit jobs, `kerb advance` leads a run on; two of them at once are as good as one. The controller dies with
+// SIGKILL in the middle, and status goes on telling what is known.
+func TestAdvanceByHandOnSlurm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a real SLURM takes a minute")
+	}
+	cluster := slurmcluster.Start(t, slurmcluster.Options{MinJobAge: 2})
+	t.Setenv("SLURM_CONF", cluster.Conf)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s := newStage(t, "a", "b", "large1")
+	s.rule("scan.a", "io")
+	s.rule("parts.large1.0", "io")
+	s.kerb(exitDone, "submit", "g", "--site", s.site("submit_from_jobs: false"))
+	s.kerb(exitRefused, "submit", "g", "--site", filepath.Join(s.dir, "site.yaml")) // it goes on
+	time.Sleep(6 * time.Second)                                                     // the controller keeps what is older than that
+	cluster.Kill(t, "slurmctld")
+	if status := s.kerb(exitDone, "status", "g"); !strings.Contains(status, "scan") {
+		t.Errorf("status without a controller:\n%s", status)
+	}
+	cluster.Up(t)
+
+	advance := func() int {
+		return run(t.Context(), []string{"kerb", "advance", "g", "-w", s.dir}, environment{io.Discard, io.Discard})
+	}
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if code := advance(); code != exitDone && code != exitRefused && code != exitUnreachable {
+					t.Errorf("advance ends with %d", code)
+				}
+			})
+		}
+		wg.Wait()
+		var reports []report
+		if err := json.Unmarshal([]byte(s.kerb(exitDone, "status", "g", "--json")), &reports); err != nil {
+			t.Fatal(err)
+		}
+		if reports[0].ended() {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the run has not ended:\n%s", s.kerb(exitDone, "status", "g"))
+		}
+	}
+	s.wantOnce("a", "b", "large1")
+
+	// The scheduler has forgotten all of it: a rerun needs the records only.
+	s.kerb(exitDone, "rerun", "g", "--job", "parts.large1", "--indices", "1")
+	s.kerb(exitDone, "cancel", "g")
+	status := s.kerb(exitDone, "status", "g")
+	if !strings.Contains(status, "cancelled") {
+		t.Errorf("status of a cancelled run:\n%s", status)
+	}
 }
