@@ -16,7 +16,7 @@ warnings.simplefilter("ignore")
 
 
 def digest(v):
-    v = np.asarray(v, dtype=object if isinstance(v, bytes) else None)
+    v = np.asarray(v, dtype=object if type(v) is bytes else None)
     h = hashlib.sha256()
     if v.dtype.kind in "OT":
         for s in v.ravel():
