@@ -33,9 +33,9 @@ type opened struct {
 	stale bool // dropped from the list: closed by its last user
 }
 
-// NewFiles returns Files that open remote ones as opts say.
-func NewFiles(opts source.Options) *Files {
-	return &Files{opts: opts, open: map[string]*list.Element{}, recent: list.New()}
+// NewFiles returns Files of which none is open.
+func NewFiles() *Files {
+	return &Files{opts: source.Options{Client: source.NewClient(maxOpen)}, open: map[string]*list.Element{}, recent: list.New()}
 }
 
 // Fetch reads size bytes of url from off on; the whole rest when size is -1.

@@ -212,3 +212,8 @@ func attemptDir(dir, prefix string) (string, error) {
 	}
 	return tmp, os.Chmod(tmp, 0o755)
 }
+
+// ScanBuildDir is BuildDir for the store of scan's sample.
+func (d *Dataset) ScanBuildDir() (string, error) {
+	return attemptDir(d.Path("scan"), ".building-sample-")
+}

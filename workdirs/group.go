@@ -147,3 +147,22 @@ func (w *Workdir) FindRun(id string) (*Run, error) {
 	}
 	return nil, fmt.Errorf("run %s is not in this workdir: `kerb status` lists the runs", id)
 }
+
+// GroupsOf lists the groups that a dataset belongs to.
+func (w *Workdir) GroupsOf(code string) ([]string, error) {
+	groups, err := w.Groups()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, g := range groups {
+		info, err := g.Info()
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(info.Codes, code) {
+			names = append(names, g.Name)
+		}
+	}
+	return names, nil
+}

@@ -230,3 +230,6 @@ func SyncDir(dir string) error {
 	}
 	return err
 }
+
+// CatalogDir is where the catalogue of all groups lies.
+func (w *Workdir) CatalogDir() string { return filepath.Join(w.root, "catalog") }

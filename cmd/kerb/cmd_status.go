@@ -116,7 +116,7 @@ type report struct {
 	Created  time.Time       `json:"created"`
 	Stopped  bool            `json:"cancelled,omitempty"`
 	Tasks    scheduler.Tally `json:"tasks"`
-	Sources  []factSource        `json:"sources"`
+	Sources  []factSource    `json:"sources"`
 	Note     string          `json:"note,omitempty"`
 	Jobs     []jobRow        `json:"jobs,omitempty"`
 	Datasets []datasetRow    `json:"datasets,omitempty"`

@@ -115,6 +115,20 @@ func newApp(env environment) *cli.App {
 func commands(env environment) []*cli.Command {
 	return []*cli.Command{
 		newInitCommand(env),
+		newRunCommand(env),
+		newSubmitCommand(env),
+		newStatusCommand(env),
+		newRerunCommand(env),
+		newAdvanceCommand(env),
+		newCancelCommand(env),
+		newLogsCommand(env),
+		newDoctorCommand(env),
+		newRefsCommand(env),
+		newInspectCommand(env),
+		newVerifyCommand(env),
+		newPlotCommand(env),
+		newDemoCommand(env),
+		newTaskCommand(env),
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *shelf) written(ctx context.Context, p *Piece) (at []int64, written bool
 		for i := index; i < index+n && err == nil && !written; i++ {
 			var data []byte
 			if data, err = f.ReadChunk(ctx, v, i); data != nil {
-				written = true
+				written = false
 				at = make([]int64, len(counts))
 				for d := len(counts) - 1; d >= 0; d-- {
 					at[d], i = i%counts[d]*v.Chunks[d], i/counts[d]

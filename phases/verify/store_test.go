@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cedadev/kerchunk-builder/formats/source"
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
@@ -32,7 +31,7 @@ func built(t *testing.T, files []string) Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetch := stores.NewFiles(source.Options{})
+	fetch := stores.NewFiles()
 	t.Cleanup(func() {
 		fetch.Close()
 		store.Close()

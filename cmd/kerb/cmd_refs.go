@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/stores/refjson"
+	"github.com/cedadev/kerchunk-builder/stores/refparquet"
+	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+type refsOptions struct {
+	output        string
+	concat        []string
+	keep          []string
+	onUnsupported string
+	recordSize    int64
+	inlineLimit   int64
+	overwrite     bool
+	stats         bool
+}
+
+func newRefsCommand(env environment) *cli.Command {
+	var opts refsOptions
+	var concat, keep cli.StringSlice
+	return &cli.Command{
+		Name:      "refs",
+		Usage:     "references straight from files, without a workdir",
+		ArgsUsage: "FILE...",
+		Description: `Writes a store of references into the files. Several files are concatenated along the dimensions whose
+coordinates tell them apart. Files may be paths or http(s) URLs.
+
+Example:
+   kerb refs sst-*.nc -o sst.parq
+   kerb refs https://data.example.org/sst.nc -o sst.json --stats
+   python -c 'import xarray; print(xarray.open_dataset("sst.parq", engine="kerchunk"))'`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the store: `OUT.parq` (a folder of parquet records) or OUT.json", Required: true, Destination: &opts.output},
+			&cli.StringSliceFlag{Name: "concat", Usage: "concatenate along `DIM`; may be repeated; the coordinates tell when it isn't given", Destination: &concat},
+			&cli.StringSliceFlag{Name: "variable", Usage: "keep `VAR` and what it needs; may be repeated", Destination: &keep},
+			&cli.StringFlag{Name: "on-unsupported", Value: "fail", Usage: "what to do with variables that a store can't represent: `fail` or skip", Destination: &opts.onUnsupported},
+			&cli.Int64Flag{Name: "record-size", Value: 100_000, Usage: "references a parquet record", Destination: &opts.recordSize},
+			&cli.Int64Flag{Name: "inline-limit", Value: virtual.DefaultInlineLimit, Usage: "the most `BYTES` of an array stored by value where references can't stand for it", Destination: &opts.inlineLimit},
+			&cli.BoolFlag{Name: "overwrite", Usage: "replace a store that exists", Destination: &opts.overwrite},
+			&cli.BoolFlag{Name: "stats", Usage: "print requests, bytes and times", Destination: &opts.stats},
+		},
+		Action: func(c *cli.Context) error {
+			args, err := positionals(c, 1, -1)
+			if err != nil {
+				return err
+			}
+			if c.IsSet("concat") {
+				opts.concat = concat.Value()
+			}
+			opts.keep = keep.Value()
+			return runRefs(c.Context, args, opts, env)
+		},
+	}
+}
+
+func runRefs(ctx context.Context, files []string, opts refsOptions, env environment) error {
+	json := strings.HasSuffix(opts.output, ".json")
+	switch {
+	case !json && !strings.HasSuffix(opts.output, ".parq") && !strings.HasSuffix(opts.output, ".parquet"):
+		return usagef("refs: output %q must end in .parq or .json", opts.output)
+	case opts.onUnsupported != "fail" && opts.onUnsupported != "skip":
+		return usagef("refs: --on-unsupported takes fail or skip, not %q", opts.onUnsupported)
+	}
+	output, err := filepath.Abs(opts.output)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(output); err == nil && !opts.overwrite {
+		return phases.Errorf(phases.Input, "remove it, or use --overwrite", "%s exists already", opts.output)
+	}
+	urls := make([]string, len(files))
+	for i, f := range files {
+		if urls[i], err = sourceURL(f); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	meter := &meter{}
+	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, virtual.Rules{Concat: opts.concat, Keep: opts.keep, InlineLimit: opts.inlineLimit, SkipRefused: opts.onUnsupported == "skip"})
+	if err != nil {
+		return err
+	}
+	joined := time.Now()
+	dir, err := os.MkdirTemp(filepath.Dir(output), ".kerb-refs-*")
+	if err != nil {
+		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that you may write to"}
+	}
+	defer os.RemoveAll(dir)
+	store := filepath.Join(dir, "store.parq")
+	if err := compute.Build(ctx, plan, store, opts.recordSize, "", compute.Options{Open: meter.open, Version: version}); err != nil {
+		return err
+	}
+	if err := place(ctx, store, output, json, opts.overwrite); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
+	for _, n := range plan.Notes {
+		if n.Decision == "skipped" {
+			fmt.Fprintf(env.stderr, "kerb: left out %s: %s\n", n.Subject, n.Evidence)
+		}
+	}
+	references := int64(0)
+	for _, a := range plan.Dataset.Arrays {
+		references += a.Grid.Count()
+	}
+	fmt.Fprintf(env.stdout, "%s: %d files, %d variables, %d chunks\n", opts.output, len(plan.Files), len(plan.Dataset.Arrays), references)
+	if opts.stats {
+		fmt.Fprintf(env.stdout, "read %d requests, %s of %s; headers %.3f s, references %.3f s\n",
+			meter.requests.Load(), byteSize(meter.bytes.Load()), byteSize(plan.SourceBytes()), joined.Sub(began).Seconds(), time.Since(joined).Seconds())
+	}
+	return nil
+}
+
+// place gives a finished store its name.
+func place(ctx context.Context, store, output string, json, overwrite bool) error {
+	if json {
+		s, err := refparquet.Open(store)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return workdirs.WriteFile(output, func(w io.Writer) error { return refjson.Write(ctx, w, s) })
+	}
+	err := workdirs.PublishDir(store, output)
+	if !errors.Is(err, fs.ErrExist) || !overwrite {
+		return err
+	}
+	old := store + ".old" // goes with the folder that both are in
+	if err := os.Rename(output, old); err != nil {
+		return err
+	}
+	return workdirs.PublishDir(store, output)
+}
+
+// sourceURL is how a source file is named in a store: its absolute path, or its URL.
+func sourceURL(name string) (string, error) {
+	if strings.Contains(name, "://") {
+		return strings.TrimPrefix(name, "file://"), nil
+	}
+	return filepath.Abs(name)
+}

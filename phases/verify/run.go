@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/plots"
+	"github.com/cedadev/kerchunk-builder/plots/figure"
+	"github.com/cedadev/kerchunk-builder/stores"
+	"github.com/cedadev/kerchunk-builder/stores/zarr"
+	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/virtual/cf"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// Options are what the caller of the test phase decides.
+type Options struct {
+	Open   phases.Opener
+	Sample int64  // about how many chunks have their values compared; All for every one, 0 for DefaultSample
+	Seed   uint64 // of the sample
+	Memory int64  // bytes that the large plot may use; 0 for DefaultMemory
+}
+
+// Defaults of Options.
+const (
+	DefaultSample = 200
+	DefaultMemory = 1 << 30
+)
+
+// The files that the test phase leaves in the dataset's test folder.
+const (
+	ReportFile    = "report.json"
+	TextFile      = "report.txt"
+	SmallPlotFile = "slice.png"
+	LargePlotFile = "mean.png"
+)
+
+// Run tests a dataset's newest store: every reference, a sample of values, a small plot of one slice and a large plot that
+// reads a whole variable. Faults are an error of class Fault, after the report is written.
+func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error) {
+	doc, err := configure.Load(d)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := doc.Plan()
+	if err != nil {
+		return nil, err
+	}
+	latest, err := d.LatestStore()
+	if err != nil {
+		return nil, &phases.Error{Class: phases.Input, Err: err}
+	}
+	s, err := stores.Open(latest.Path)
+	if err != nil {
+		return nil, &phases.Error{Class: phases.Fault, Err: err, Remedy: "compute it again"}
+	}
+	defer s.Close()
+	files := stores.NewFiles()
+	defer files.Close()
+	if opts.Sample == 0 {
+		opts.Sample = DefaultSample
+	}
+	if opts.Memory == 0 {
+		opts.Memory = DefaultMemory
+	}
+	subject := Subject{Name: d.Rel(latest.Path), Store: s, Plan: plan, Fetch: files.Fetch, Open: opts.Open}
+	report, err := subject.Check(ctx, opts.Sample, opts.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	if report.Verdict == Passed { // pictures of wrong data would only mislead
+		if err := pictures(ctx, d, s, files, opts.Memory); err != nil {
+			return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+		}
+	}
+	if err := save(d, report); err != nil {
+		return nil, &phases.Error{Class: phases.IO, Err: err}
+	}
+	if err := d.Note("test", map[string]any{"store": report.Store, "verdict": report.Verdict, "faults": report.Faults}); err != nil {
+		return nil, err
+	}
+	if report.Verdict != Passed {
+		return report, phases.Errorf(phases.Fault, "see "+d.Path(workdirs.TestDir, TextFile), "dataset %s: the test found faults: %d", d.Code, report.Faults)
+	}
+	return report, nil
+}
+
+// save writes the report, for people first, since programs take the other for the sign that all is there.
+func save(d *workdirs.Dataset, r *Report) error {
+	write := func(name string, text []byte) error {
+		return workdirs.WriteFile(d.Path(workdirs.TestDir, name), func(w io.Writer) error { _, err := w.Write(text); return err })
+	}
+	if err := write(TextFile, []byte(r.String())); err != nil {
+		return err
+	}
+	text, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	return write(ReportFile, text)
+}
+
+// pictures draws the small and the large plot of the variable that a person would look at first. A dataset without
+// any such variable has none.
+func pictures(ctx context.Context, d *workdirs.Dataset, s zarr.Store, files *stores.Files, memory int64) error {
+	for _, old := range []string{SmallPlotFile, LargePlotFile} {
+		if err := os.Remove(d.Path(workdirs.TestDir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	ds := s.Dataset()
+	main, ok := plots.Choose(ds)
+	if !ok {
+		return nil
+	}
+	title := d.Code
+	src := figure.FromStore(s, files.Fetch)
+	err := workdirs.WriteFile(d.Path(workdirs.TestDir, SmallPlotFile), func(w io.Writer) error {
+		_, err := figure.Draw(ctx, w, src, figure.Request{Variable: main.Path, Dataset: title})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("small plot: %w", err)
+	}
+	axis := cf.AxesOf(&ds, &main).T
+	if axis < 0 || len(main.Grid.Shape) < 2 || main.Grid.Shape[axis] < 2 {
+		return nil
+	}
+	mean, err := timeMean(ctx, s, files.Fetch, main, axis, memory)
+	if err != nil {
+		return fmt.Errorf("large plot: %w", err)
+	}
+	err = workdirs.WriteFile(d.Path(workdirs.TestDir, LargePlotFile), func(w io.Writer) error {
+		name := fmt.Sprintf("%s  ·  mean of %d times", title, main.Grid.Shape[axis])
+		_, err := figure.Draw(ctx, w, reduced{src, mean.array, mean.values}, figure.Request{Variable: main.Path, Dataset: name})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("large plot: %w", err)
+	}
+	return nil
+}
+
+type mean struct {
+	array  virtual.Array // without the reduced axis
+	values []float64
+}
+
+// timeMean reads the whole variable, chunk by chunk, in at most memory bytes.
+func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64) (*mean, error) {
+	a, err := zarr.OpenArray(s, main.Path, fetch)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Reduce(ctx, axis, nil, nil, memory)
+	if err != nil {
+		return nil, err
+	}
+	out := &mean{array: main, values: r.Mean()}
+	out.array.Dimensions = slices.Delete(slices.Clone(main.Dimensions), axis, axis+1)
+	out.array.Grid = virtual.Grid{Shape: r.Shape, Chunks: slices.Delete(slices.Clone(main.Grid.Chunks), axis, axis+1)}
+	return out, nil
+}
+
+// reduced is a source in which one array has been replaced by what was computed of it.
+type reduced struct {
+	figure.Source
+	array  virtual.Array
+	values []float64
+}
+
+func (r reduced) Dataset() virtual.Dataset {
+	ds := r.Source.Dataset()
+	ds.Arrays = slices.Clone(ds.Arrays)
+	ds.Arrays[ds.Array(r.array.Path)] = r.array
+	return ds
+}
+
+func (r reduced) Floats(ctx context.Context, array string, start, count []int64) ([]float64, error) {
+	if array != r.array.Path {
+		return r.Source.Floats(ctx, array, start, count)
+	}
+	if start == nil {
+		return r.values, nil
+	}
+	out := make([]float64, 0, elements(count))
+	var take func(d int, base int64)
+	take = func(d int, base int64) {
+		if d == len(count) {
+			out = append(out, r.values[base])
+			return
+		}
+		for i := range count[d] {
+			take(d+1, base*r.array.Grid.Shape[d]+start[d]+i)
+		}
+	}
+	take(0, 0)
+	return out, nil
+}
