@@ -78,7 +78,7 @@ for k in range(6):
     t.units = f"days since 2025-06-{first:02d} 00:00:00"
     t[:] = np.arange(5) + 0.5
     bounds[:] = np.stack([np.arange(5), np.arange(5) + 1], axis=1)
-    v = ds.createVariable("rain", "f4", ("time", "lat", "lon"), zlib=True, complevel=5, shuffle=True, chunksizes=(1, 72, 144), least_significant_digit=1)
+    v = ds.createVariable("rain", "f4", ("time", "lat", "lon"), zlib=True, complevel=5, shuffle=True, chunksizes=(1, 72, 144))
     v.standard_name, v.long_name, v.units = "rainfall_flux", "rainfall", "mm day-1"
     v.cell_methods = "time: mean"
     for d in range(5):
