@@ -190,7 +190,8 @@ func TestCommonHoldsEverything(t *testing.T) {
 			if common.reference.Compare(u.reference) > 0 {
 				t.Fatalf("%s is after %s", common, u)
 			}
-			values := rapid.SliceOf(rapid.Int64Range(-40_000, 40_000)).Draw(t, "values")
+			// All dates stay within the 292 years that 64 bits of nanoseconds span, from 1750 on.
+			values := rapid.SliceOf(rapid.Int64Range(-15_000, 15_000)).Draw(t, "values")
 			there, err := ConvertInts(values, u, common)
 			if err != nil {
 				t.Fatal(err)
