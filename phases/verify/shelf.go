@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
 // maxOpen is how many files a shelf keeps open.
@@ -86,18 +87,20 @@ func (s *shelf) written(ctx context.Context, p *Piece) (at []int64, written bool
 		chunks[d] = (p.FileStart[d]+p.Count[d]-1)/v.Chunks[d] - first[d] + 1
 		counts[d] = (v.Shape[d] + v.Chunks[d] - 1) / v.Chunks[d]
 	}
+	grid := virtual.Grid{Shape: v.Shape, Chunks: v.Chunks}
 	runs(counts, first, chunks, func(_, index, n int64) bool {
-		for i := index; i < index+n && err == nil && !written; i++ {
-			var data []byte
-			if data, err = f.ReadChunk(ctx, v, i); data != nil {
-				written = false
-				at = make([]int64, len(counts))
-				for d := len(counts) - 1; d >= 0; d-- {
-					at[d], i = i%counts[d]*v.Chunks[d], i/counts[d]
-				}
+		for i := index; i < index+n; i++ {
+			data, failed := f.ReadChunk(ctx, v, i)
+			if err = failed; err != nil {
+				return false
+			}
+			if data != nil {
+				written = true
+				at, _ = region(grid, grid.Coords(i, nil))
+				return false
 			}
 		}
-		return err == nil && !written
+		return true
 	})
 	return at, written, err
 }

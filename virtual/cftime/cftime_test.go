@@ -171,7 +171,7 @@ func TestDaysFollowOneAnother(t *testing.T) {
 // There and back gives the same integers, and whatever Common finds holds every value of all.
 func TestCommonHoldsEverything(t *testing.T) {
 	words := []string{"days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
-	dates := []string{"1850-01-01", "2000-01-01 12:00", "1999-12-30T23:59:59", "2001-06-05 00:00:00.25", "1970-1-1 06:30 +01:30", "1750-01-01"}
+	dates := []string{"1850-01-01", "2000-01-01 12:00", "1999-12-30T23:59:59", "2001-06-05 00:00:00.25", "1970-1-1 06:30 +01:30", "1850-06-01"}
 	rapid.Check(t, func(t *rapid.T) {
 		calendar := rapid.SampledFrom([]string{"standard", "noleap", "360_day", "julian", "proleptic_gregorian", "all_leap"}).Draw(t, "calendar")
 		var all []Units
