@@ -44,8 +44,8 @@ func TestMutations(t *testing.T) {
 			t.Fatal(err)
 		}
 		rounds := 60
-		if len(content) > 100<<10 {
-			rounds = 5
+		if len(content) > 60<<10 {
+			rounds = 2
 		}
 		for range rounds {
 			bad := bytes.Clone(content)

@@ -16,7 +16,7 @@
 // unsigned integers; fixed-length strings as bytes, their padding kept as the netCDF
 // library keeps it; opaque types as void; pairs of floats (r, i) and the complex class as complex
 // numbers; compounds as records; an array type as further axes. Variable-length strings become
-// inline vlen-utf8 chunks. Integers of odd widths, records with holes, and data behind filters that
+// inline vlen-utf8 chunks. Integers of odd widths, floats that NumPy has not (bfloat16), records with holes, and data behind filters that
 // numcodecs has not are decoded and inlined, as long as the variable is no larger than
 // [Options.InlineLimit]. All else is refused by name in [cdm.Variable.Refused].
 //

@@ -57,7 +57,7 @@ func elementAt(t *hdf5.Datatype, depth int) (element, error) {
 		return integer(t, false)
 	case hdf5.FloatingPoint:
 		if !ieee(t) {
-			return element{}, unsupported("floats of %d bytes with %d bits of exponent and %d of mantissa", t.Size, t.ExponentSize, t.MantissaSize)
+			return float(t)
 		}
 		return same(cdm.Float)
 	case hdf5.Complex:

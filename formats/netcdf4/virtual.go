@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"sort"
@@ -50,11 +51,17 @@ func (u *variable) setVirtual(ctx context.Context) error {
 		return nil
 	}
 	whole, ok := size(u.shape, int64(u.element.stored))
+	work := int64(0)
 	for _, m := range all {
 		n, fits := size(m.source.shape, int64(u.element.stored))
-		ok = ok && fits
-		whole = max(whole, n)
+		ok = ok && fits && n <= u.file.opts.InlineLimit
+		work += min(n, 1<<32)
+		if m.Virtual.All {
+			work += min(whole, 1<<32)
+		}
 	}
+	// A hostile file may map one source again and again.
+	ok = ok && work <= 64*u.file.opts.InlineLimit
 	if !ok || whole > u.file.opts.InlineLimit {
 		return unsupported("a virtual dataset whose mappings are not along the chunks of its sources, and with them more than the %d bytes that may be inlined", u.file.opts.InlineLimit)
 	}
@@ -129,7 +136,8 @@ func boxOf(s *hdf5.Selection, shape []int64) (box, bool) {
 	case s.Hyper != nil && len(s.Hyper.Start) == len(shape):
 		for i := range shape {
 			start, stride, count, block := s.Hyper.Start[i], s.Hyper.Stride[i], s.Hyper.Count[i], s.Hyper.Block[i]
-			if count != 1 && stride != block || count == hdf5.Unlimited || block == hdf5.Unlimited {
+			most := uint64(shape[i])
+			if count != 1 && stride != block || count > most || block > most {
 				return b, false
 			}
 			b.start[i], b.count[i] = clamp(start), clamp(count*block)
@@ -298,6 +306,9 @@ func (a assembled) stored(ctx context.Context, yield func(storedChunk) bool) err
 		if err != nil {
 			return err
 		}
+		if n := selected(&m.Virtual); n >= 0 && n != int64(len(from)) {
+			return fmt.Errorf("a mapping of %d elements to %d: %w", len(from), n, cdm.ErrFormat)
+		}
 		to, err := positions(&m.Virtual, u.shape)
 		if err != nil {
 			return err
@@ -313,9 +324,25 @@ func (a assembled) stored(ctx context.Context, yield func(storedChunk) bool) err
 	return nil
 }
 
+// selected is the number of elements of a regular hyperslab, -1 where it isn't one.
+func selected(s *hdf5.Selection) int64 {
+	if s.Hyper == nil {
+		return -1
+	}
+	n := int64(1)
+	for i, c := range s.Hyper.Count {
+		p, ok := size([]int64{clamp(c), clamp(s.Hyper.Block[i])}, n)
+		if !ok {
+			return math.MaxInt64
+		}
+		n = p
+	}
+	return n
+}
+
 // positions are the elements of a selection, in its order, as positions in C order of the array.
 func positions(s *hdf5.Selection, shape []int64) ([]int64, error) {
-	total, _ := size(shape, 1)
+	total, _ := size(shape, 1) // the caller has bounded it
 	axes := make([][]int64, len(shape))
 	switch {
 	case s.None:
@@ -331,9 +358,12 @@ func positions(s *hdf5.Selection, shape []int64) ([]int64, error) {
 			if h.Count[i] == hdf5.Unlimited || h.Block[i] == hdf5.Unlimited {
 				return nil, unsupported("a virtual dataset with an unlimited selection")
 			}
+			if most := uint64(n); h.Count[i] > most || h.Block[i] == 0 || h.Block[i] > most || h.Count[i]*h.Block[i] > most || h.Stride[i] == 0 && h.Count[i] > 1 {
+				return nil, fmt.Errorf("a selection beyond its array: %w", cdm.ErrFormat)
+			}
 			for k := uint64(0); k < h.Count[i]; k++ {
 				at := clamp(h.Start[i]) + int64(k)*clamp(h.Stride[i])
-				if at < 0 || at > n-clamp(h.Block[i]) || int64(len(axes[i])) > total {
+				if at < 0 || at > n-clamp(h.Block[i]) || int64(len(axes[i])) > n {
 					return nil, fmt.Errorf("a selection beyond its array: %w", cdm.ErrFormat)
 				}
 				axes[i] = span(axes[i], at, at+int64(h.Block[i]))

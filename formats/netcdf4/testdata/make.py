@@ -121,6 +121,13 @@ def types(f):
         h5d.create(f.id, name.encode(), t, h5s.create_simple((2,))).write(h5s.ALL, h5s.ALL, np.frombuffer(b"ab    cd\0\0\0\0", "S6"), t)
     t = h5t.STD_I32LE.copy(); t.set_precision(17); t.set_offset(3)
     h5d.create(f.id, b"odd_bits", t, h5s.create_simple((5,))).write(h5s.ALL, h5s.ALL, np.array([-65536, -1, 0, 1, 65535], "<i4"))
+    for name, size, fields, bias in (("bfloat16", 2, (15, 7, 8, 0, 7), 127), ("nbit_float", 4, (26, 20, 6, 7, 13), 31)):
+        t = h5t.IEEE_F32LE.copy(); t.set_fields(*fields)
+        if size == 4:
+            t.set_offset(7); t.set_precision(20)
+        t.set_size(size); t.set_ebias(bias)
+        d = h5d.create(f.id, name.encode(), t, h5s.create_simple((5,)))
+        d.write(h5s.ALL, h5s.ALL, np.array([0, 1.5, -2.25, 3e-3, 1e4], "<f4"), h5t.IEEE_F32LE)
     f["bits"] = values((4,), "u2")
     h5d.create(f.id, b"bitfield", h5t.STD_B16BE, h5s.create_simple((4,))).write(h5s.ALL, h5s.ALL, np.array([1, 2, 0xFFFF, 256], ">u2"), h5t.STD_B16BE)
 
