@@ -23,7 +23,8 @@ func newAdvanceCommand(env environment) *cli.Command {
 		Usage:     "one step of a group's run: submit what is due, recover what failed",
 		ArgsUsage: "GROUP",
 		Description: `Looks at what is done and what failed, and submits what is due. It is safe to repeat, from a shell or from cron;
-where the site lets jobs submit jobs, jobs of the run itself do it.
+where the site lets jobs submit jobs, jobs of the run itself do it. A run with --scheduler local that was interrupted goes on
+to its end.
 
 Example:
    kerb advance ocean -w /gws/me/work`,
@@ -57,6 +58,9 @@ func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env
 		return err
 	}
 	defer lease.Release()
+	if o.local != nil { // its jobs need a process to run them
+		return follow(ctx, o, lease, opts.json, env)
+	}
 	pic, finished, err := o.once(ctx, lease)
 	for round := 0; err == nil && opts.job && !finished && round < advanceRounds && unsettled(pic, began); round++ {
 		if err = sleep(ctx, max(o.site.PollInterval/2, time.Second)); err == nil {

@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/scheduler"
@@ -21,8 +24,13 @@ import (
 
 // The test binary is the kerb that the rendered scripts call, with work that does nothing but fail as told.
 func TestMain(m *testing.M) {
-	if os.Getenv("KERB_PRETEND") != "" && len(os.Args) > 1 && os.Args[1] == "task" {
-		os.Exit(pretendTask(os.Args[2:]))
+	if os.Getenv("KERB_PRETEND") != "" && len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "task":
+			os.Exit(pretendTask(os.Args[2:]))
+		case "submit", "advance":
+			os.Exit(run(context.Background(), os.Args, environment{os.Stdout, os.Stderr}))
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -75,6 +83,10 @@ func (p pretender) do(_ context.Context, step scheduler.Step, code string, part 
 			return phases.Errorf(phases.Drift, "", "file f.nc: units differ")
 		case "panic":
 			panic("as told")
+		case "redo":
+			return &missingParts{1}
+		case "slow":
+			time.Sleep(2 * time.Second)
 		case "kill":
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
@@ -91,6 +103,12 @@ func (p pretender) do(_ context.Context, step scheduler.Step, code string, part 
 	}
 	return workdirs.AppendLine(filepath.Join(p.root, "pretend", "effects"), name)
 }
+
+// missingParts is what combine says when the gate finds a part's data gone.
+type missingParts struct{ part int }
+
+func (e *missingParts) Error() string { return fmt.Sprintf("part %d has no manifest", e.part) }
+func (e *missingParts) Redo() []int   { return []int{e.part} }
 
 // stage is a workdir with a group of datasets that are worked on by the pretender.
 type stage struct {
@@ -277,4 +295,110 @@ func TestBadSubmits(t *testing.T) {
 	s.kerb(exitRefused, "status", "nogroup")
 	s.kerb(exitUsage, "status", "g", "--by", "colour")
 	s.kerb(exitRefused, "advance", "nogroup")
+}
+
+// A part that ended well and whose data is gone is computed again, and only it.
+func TestGateSendsPartsBack(t *testing.T) {
+	s := newStage(t, "large1")
+	s.rule("combine.large1", "redo")
+	s.kerb(exitDone, "submit", "g", "--scheduler", "local")
+	got := s.effects()
+	for name, n := range map[string]int{"parts.large1.0": 1, "parts.large1.1": 2, "parts.large1.2": 1, "combine.large1": 1, "catalog.large1": 1} {
+		if got[name] != n {
+			t.Errorf("%s happened %d times, want %d", name, got[name], n)
+		}
+	}
+}
+
+// The process that drives a run is killed; another one brings the run to its end, and nothing is done twice.
+func TestDriverIsKilled(t *testing.T) {
+	s := newStage(t, "a", "b", "large1")
+	s.rule("compute.a", "slow")
+	s.rule("parts.large1.1", "slow")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "submit", "g", "--scheduler", "local", "-w", s.dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s.effects()["configure.large1"] == 0 {
+		time.Sleep(50 * time.Millisecond)
+	}
+	time.Sleep(700 * time.Millisecond)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	s.kerb(exitDone, "advance", "g")
+	got := s.effects()
+	for _, code := range []string{"a", "b", "large1"} {
+		for _, name := range steps(code) {
+			// A task that ran when its driver died may have been killed with it, or have done its work unseen.
+			if got[name] == 0 {
+				t.Errorf("%s never happened", name)
+			}
+		}
+	}
+	if got["scan.a"] != 1 || got["configure.b"] != 1 {
+		t.Errorf("what was recorded was done again: %v", got)
+	}
+}
+
+// Each dataset of a packed task has a result of its own: one that can't be built holds up no other, and one that may pass
+// another time is tried again alone.
+func TestPackedTask(t *testing.T) {
+	s := newStage(t, "a", "b", "c")
+	w, err := workdirs.Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := w.Group("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := g.NewRun(workdirs.RunInfo{}, scheduler.Plan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := func(job, after string, attempt int) (workdirs.Record, error) {
+		t.Helper()
+		ref := scheduler.Ref{Key: job, Attempt: attempt}
+		if err := r.WriteTaskList(ref.String(), workdirs.TaskList{Job: job, Attempt: attempt, Step: job, After: after, Tasks: map[int]string{0: "a b c"}}); err != nil {
+			t.Fatal(err)
+		}
+		terr := runTask(t.Context(), w, r.ID, ref, 0, pretender{s.dir}.do, environment{io.Discard, io.Discard})
+		recs, err := r.TaskRecords(job, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return recs[len(recs)-1], terr
+	}
+	states := func(rec workdirs.Record) (list []string) {
+		for _, item := range rec.Items {
+			list = append(list, item.Code+" "+item.State)
+		}
+		return append(list, rec.State)
+	}
+	s.rule("compute.a", "drift drift")
+	s.rule("compute.b", "io")
+	first, err := task("compute", "", 1)
+	if want := []string{"a failed", "b failed", "c done", "failed"}; err == nil || !slices.Equal(states(first), want) || !first.Transient || first.Class != "io" {
+		t.Errorf("first attempt: %v, class %s, %v; want %v", states(first), first.Class, err, want)
+	}
+	second, err := task("compute", "", 2)
+	if want := []string{"a failed", "b done", "c done", "done"}; err != nil || !slices.Equal(states(second), want) {
+		t.Errorf("second attempt: %v, %v; want %v", states(second), err, want)
+	}
+	if n := s.effects()["compute.c"]; n != 1 {
+		t.Errorf("c was computed %d times", n)
+	}
+	next, err := task("test", "compute", 1)
+	if want := []string{"a skipped", "b done", "c done", "done"}; err != nil || !slices.Equal(states(next), want) {
+		t.Errorf("next step: %v, %v; want %v", states(next), err, want)
+	}
+	if next.Peak == 0 || next.Host == "" || next.End.Before(next.Start) {
+		t.Errorf("the record lacks its costs: %+v", next)
+	}
 }
