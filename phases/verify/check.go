@@ -20,16 +20,22 @@ type Subject struct {
 	Open  phases.Opener // opens source files afresh
 }
 
-// Check does all checks: of the sources, of the references, and of about n chunks of values (see [Values]).
+// Check does all checks: of the sources, of the arrays, of the references, and of about n chunks of
+// values (see [Values]). When the arrays are wrong nothing more can be said, and the last two are left out.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
-	locator, sources := FromPlan(s.Plan), NewSources(s.Open)
-	reader, err := NewReader(s.Store, s.Fetch)
-	if err != nil {
-		return nil, err
-	}
+	sources := NewSources(s.Open)
 	stale, err := Stale(ctx, s.Plan.Files, sources)
 	if err != nil {
 		return nil, fmt.Errorf("%s: sources: %w", s.Name, err)
+	}
+	arrays := Arrays(s.Store.Dataset(), s.Plan.Dataset)
+	if len(arrays.Faults) > 0 {
+		return NewReport(s.Name, seed, stale, arrays), nil
+	}
+	locator := FromPlan(s.Plan)
+	reader, err := NewReader(s.Store, s.Fetch)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	references, err := References(ctx, s.Store, locator, sources)
 	if err != nil {
@@ -39,7 +45,7 @@ func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: values: %w", s.Name, err)
 	}
-	return NewReport(s.Name, seed, stale, references, values), nil
+	return NewReport(s.Name, seed, stale, arrays, references, values), nil
 }
 
 // NewReader is the Reader of a store.

@@ -65,7 +65,7 @@ func (c *values) compare(a *virtual.Array, b *box, p *Piece, f cdm.File, v *cdm.
 		same = func(at, in int64) bool { return text[at] == b.text[in] }
 		show = func(at, in int64) (string, string) { return strconv.Quote(text[at]), strconv.Quote(b.text[in]) }
 	case p.Time != nil:
-		t, err := newTimes(a.Type, b.raw, p.Time, f, v, want)
+		t, err := newTimes(a, b.raw, p.Time, f, v, want)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ type Kind string
 
 // The kinds.
 const (
+	Array      Kind = "array"      // an array that is not what the plan says, or not there
 	Grid       Kind = "grid"       // a reference outside of its array's chunk grid, or out of order
 	Outside    Kind = "outside"    // a reference that reaches beyond its file
 	Overlap    Kind = "overlap"    // two references that share some of their bytes

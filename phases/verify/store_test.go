@@ -64,7 +64,7 @@ func TestStoreOfThePhases(t *testing.T) {
 	if report.Verdict != Passed {
 		t.Fatal(report)
 	}
-	if n := report.Checks[2].Checked; n != 2+nFiles*nTimes {
+	if n := report.Checks[3].Checked; n != 2+nFiles*nTimes {
 		t.Errorf("%d chunks were compared", n)
 	}
 
@@ -107,7 +107,37 @@ func TestReplacedFile(t *testing.T) {
 		t.Error(report)
 	}
 	// The references read the new data, as a fresh look at the file does; only its times tell.
-	found(t, report.Checks[2], []string{"value time chunk 0 of " + files[2], "2000-01-05T00:00:00 at element [6]", "2000-01-03T00:00:00"})
+	found(t, report.Checks[3], []string{"value time chunk 0 of " + files[2], "2000-01-05T00:00:00 at element [6]", "2000-01-03T00:00:00"})
+}
+
+// A store that lacks an array, has one too many, or has one of another shape.
+func TestArraysOfTheStore(t *testing.T) {
+	s := built(t, written(t))
+	for name, c := range map[string]struct {
+		change func(d *virtual.Dataset)
+		want   string
+	}{
+		"lacking": {func(d *virtual.Dataset) {
+			extra := d.Arrays[0]
+			extra.Path = "salt"
+			d.Arrays = append(d.Arrays, extra)
+		}, "array salt: expected >f4 [y] of shape [4] in chunks of [4], found no such array"},
+		"too many": {func(d *virtual.Dataset) { d.Arrays = d.Arrays[:2] }, "array temp: expected no such array"},
+		"shape":    {func(d *virtual.Dataset) { d.Arrays[2].Grid.Shape = []int64{14, 4, 3} }, "array temp: expected >f8 [time y x] of shape [14 4 3]"},
+	} {
+		plan := *s.Plan
+		plan.Dataset.Arrays = slices.Clone(plan.Dataset.Arrays)
+		c.change(&plan.Dataset)
+		other := s
+		other.Plan = &plan
+		report, err := other.Check(context.Background(), All, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Verdict != Failed || !strings.Contains(report.String(), c.want) {
+			t.Errorf("%s: %s", name, report)
+		}
+	}
 }
 
 func TestCorpusStores(t *testing.T) {

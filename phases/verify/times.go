@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
@@ -19,20 +20,27 @@ type times struct {
 	fill      []byte // the file's _FillValue, which is no time; nil when it has none
 }
 
-func newTimes(kind cdm.DType, raw []byte, r *Retiming, f cdm.File, v *cdm.Variable, want []byte) (*times, error) {
+func newTimes(a *virtual.Array, raw []byte, r *Retiming, f cdm.File, v *cdm.Variable, want []byte) (*times, error) {
 	of := f.Root().Variable(r.Of)
 	if of == nil {
 		return nil, fmt.Errorf("the file has no variable %q, which states the unit of time", r.Of)
 	}
 	units, _ := of.Attribute("units").(string)
 	calendar, _ := of.Attribute("calendar").(string)
+	kind := a.Type
 	t := &times{kind: kind, file: v.Type, raw: raw, want: want, size: int64(v.Type.Size)}
 	var err error
 	if t.from, err = cftime.Parse(units, calendar); err != nil {
 		return nil, fmt.Errorf("variable %s: %w", of.Path, err)
 	}
-	if t.to, err = cftime.Parse(r.Units, r.Calendar); err != nil {
-		return nil, err
+	// What a reader of the store goes by is its attributes; bounds have none, and take the coordinate's.
+	units, calendar = r.Units, r.Calendar
+	if stated, ok := cdm.Lookup(a.Attributes, "units").(string); ok {
+		units = stated
+		calendar, _ = cdm.Lookup(a.Attributes, "calendar").(string)
+	}
+	if t.to, err = cftime.Parse(units, calendar); err != nil {
+		return nil, fmt.Errorf("the store: %w", err)
 	}
 	if !kind.Numeric() || !v.Type.Numeric() || (kind.Kind == cdm.Float) != (v.Type.Kind == cdm.Float) {
 		return nil, fmt.Errorf("times of type %s in the file and %s in the store", v.Type, kind)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -117,6 +118,11 @@ func TestPlantedFaultsAreFoundAndNamed(t *testing.T) {
 			binary.BigEndian.PutUint32(a.refs["time"][0].Inline[4*4:], 33)
 		}, map[string][]string{
 			"values": {"value time chunk 0 of day1.nc", "8 (0x00000008) hours since 2000-01-02, 2000-01-02T08:00:00 at element [4]", "2000-01-02T09:00:00 (1 of 3 elements differ)"},
+		}},
+		{"units that the times are not in", func(a *archive) {
+			a.plan.Dataset.Arrays[1].Attributes = []cdm.Attribute{{Name: "units", Value: "minutes since 2000-01-01"}}
+		}, map[string][]string{
+			"values": {"value time chunk 0 of day0.nc", "minutes since 2000-01-01, 2000-01-01T00:08:00 (2 of 3 elements differ)"},
 		}},
 		{"another type", func(a *archive) { a.plan.Dataset.Arrays[0].Type.Big = false },
 			map[string][]string{"values": {"type lat chunk 0 of day0.nc", "expected >f4, found <f4"}}},
