@@ -36,8 +36,8 @@ func Run(t *testing.T, f Fixture) {
 		name string
 		test func(*testing.T, *bench)
 	}{
-		{"Single", single}, {"Array", array}, {"Throttle", throttle}, {"ScriptIsKept", scriptIsKept},
-		{"AfterOK", afterOK}, {"AfterAny", afterAny}, {"AfterNotOK", afterNotOK}, {"AfterCorr", afterCorr}, {"AfterTwo", afterTwo},
+		{"Single", single}, {"Array", array}, {"ManyIndices", manyIndices}, {"Throttle", throttle}, {"ScriptIsKept", scriptIsKept},
+		{"AfterOK", afterOK}, {"AfterAny", afterAny}, {"AfterNotOK", afterNotOK}, {"AfterNotOKWaitsForAll", afterNotOKWaitsForAll}, {"AfterCorr", afterCorr}, {"AfterTwo", afterTwo},
 		{"FailureIsLatched", failureIsLatched}, {"RepointPerTask", repointPerTask}, {"RepointToNothing", repointToNothing},
 		{"UnknownDependency", unknownDependency}, {"NotWaiting", notWaiting},
 		{"Find", find}, {"Cancel", cancelSome}, {"CancelAll", cancelAll}, {"CancelWaiting", cancelWaiting}, {"CancelEnded", cancelEnded},
@@ -232,6 +232,30 @@ func array(t *testing.T, b *bench) {
 	b.hasLines("log."+string(id)+"_12", "12", "log", "of")
 }
 
+// manyIndices: a list of indices that is long to write is told whole.
+func manyIndices(t *testing.T, b *bench) {
+	wait, open := b.gate("go")
+	first := b.submit(scheduler.Submission{Script: b.write(wait)})
+	var indices []int
+	for i := range 31 {
+		indices = append(indices, i*i)
+	}
+	id := b.submit(scheduler.Submission{
+		Script: b.write("true"), Indices: indices, After: []scheduler.Dependency{{Kind: scheduler.AfterNotOK, Job: first}},
+	})
+	tasks := b.poll(id)
+	for _, i := range indices {
+		if tasks[i].State != scheduler.Pending {
+			t.Fatalf("task %d is %+v", i, tasks[i])
+		}
+	}
+	if len(tasks) != len(indices) {
+		t.Errorf("told of %d tasks, there are %d", len(tasks), len(indices))
+	}
+	open()
+	b.completes(first)
+}
+
 func throttle(t *testing.T, b *bench) {
 	indices := []int{0, 1, 2, 3, 4, 5}
 	id := b.submit(scheduler.Submission{
@@ -313,6 +337,19 @@ func afterNotOK(t *testing.T, b *bench) {
 	open()
 	b.neverStarts(never, -1)
 	b.hasLines("out", "ran")
+}
+
+// afterNotOKWaitsForAll: one failure is not the end of an array.
+func afterNotOKWaitsForAll(t *testing.T, b *bench) {
+	wait, open := b.gate("go")
+	first := b.submit(scheduler.Submission{
+		Script: b.write("[ $SLURM_ARRAY_TASK_ID != 2 ] || exit 1\n" + wait + "\ntouch done.$SLURM_ARRAY_TASK_ID"), Indices: []int{1, 2, 3}})
+	second := b.submit(scheduler.Submission{
+		Script: b.write("[ -e done.1 -a -e done.3 ]"), After: []scheduler.Dependency{{Kind: scheduler.AfterNotOK, Job: first}}})
+	b.ends(first, map[int]scheduler.State{2: scheduler.Failed})
+	b.until(second, "waiting", func(tasks map[int]scheduler.TaskState) bool { return tasks[-1].State == scheduler.Pending })
+	open()
+	b.completes(second)
 }
 
 func afterCorr(t *testing.T, b *bench) {
