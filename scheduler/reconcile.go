@@ -21,6 +21,7 @@ type Submit struct {
 	Request Request
 	After   []Link
 	Exclude []string
+	Since   int    // attempts up to this one do not count: a person wants the tasks to start afresh
 	Reason  string // why now, when it is not the first time
 }
 
@@ -289,7 +290,8 @@ func (r *reconciler) verdict(v *JobView, t int) verdict {
 func (r *reconciler) group(v *JobView, t int, links []Link, groups map[string]*Submit, order *[]*Submit) {
 	task := &v.Tasks[t]
 	s := Submit{Request: v.Job.Request, After: links}
-	s.Request = r.Ledger.rerun[taskKey{v.Job.Key, t}].request.Or(s.Request)
+	rerun := r.Ledger.rerun[taskKey{v.Job.Key, t}]
+	s.Request, s.Since = rerun.request.Or(s.Request), rerun.after
 	if task.Stand == Failing {
 		s.Request, s.Exclude, s.Reason = task.Decision.Request.Or(s.Request), task.Decision.Exclude, task.Decision.Reason
 	} else if sub := v.subs[t]; sub != nil { // taken out of a waiting array
@@ -297,7 +299,7 @@ func (r *reconciler) group(v *JobView, t int, links []Link, groups map[string]*S
 	} else if d := Next(task.Failures, r.Policy); d.Retry {
 		s.Request, s.Exclude = d.Request.Or(s.Request), d.Exclude
 	}
-	key := fmt.Sprint(s.After, s.Request, s.Exclude)
+	key := fmt.Sprint(s.After, s.Request, s.Exclude, s.Since)
 	g := groups[key]
 	if g == nil {
 		g = &s

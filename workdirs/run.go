@@ -114,6 +114,7 @@ func (r *Run) Unstop() error {
 type TaskList struct {
 	Job     string         `json:"job"`
 	Attempt int            `json:"attempt"`
+	Since   int            `json:"since,omitempty"` // attempts up to this one do not count
 	Step    string         `json:"step"`
 	After   string         `json:"after,omitempty"` // the job whose task of the same index has done the step before
 	Tasks   map[int]string `json:"tasks"`           // index to items

@@ -85,7 +85,7 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	if !ok {
 		return phases.Errorf(phases.Input, "", "job %s of run %s has no index %d", ref, runID, index)
 	}
-	t := &taskRun{run: run, step: step, index: index, do: do, after: list.After}
+	t := &taskRun{run: run, step: step, index: index, do: do, after: list.After, since: list.Since}
 	if err := t.items.UnmarshalText([]byte(text)); err != nil {
 		return err
 	}
@@ -101,6 +101,7 @@ type taskRun struct {
 	index  int
 	items  scheduler.Task
 	after  string
+	since  int // attempts up to this one do not count
 	do     work
 	record workdirs.Record
 	events *workdirs.EventWriter
@@ -123,9 +124,13 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 	}
 	var first error
 	for _, item := range t.items {
-		result, ierr := done[item], error(nil)
-		if result.State == "" {
+		result, known := done[item]
+		var ierr error
+		switch {
+		case !known:
 			result, ierr = t.one(ctx, item, failed[item.Code])
+		case result.State == workdirs.Failed:
+			ierr = phases.Errorf(phases.Class(result.Class), "", "%s", result.Message)
 		}
 		t.record.Items = append(t.record.Items, result)
 		if first == nil {
@@ -146,7 +151,8 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 	return errors.Join(err, t.run.WriteRecord(t.record), eerr)
 }
 
-// settled finds what needs no work: items that an earlier attempt has done, and datasets that failed in the step before.
+// settled finds what needs no work: items that an earlier attempt has done, or that failed in it for good, and datasets
+// that failed in the step before.
 func (t *taskRun) settled() (done map[scheduler.Item]workdirs.ItemResult, failed map[string]string, err error) {
 	if len(t.items) == 1 {
 		return nil, nil, nil // it would not have been started
@@ -158,11 +164,11 @@ func (t *taskRun) settled() (done map[scheduler.Item]workdirs.ItemResult, failed
 			return nil, nil, err
 		}
 		for _, r := range earlier {
-			if r.State == workdirs.Done {
-				continue // it is run again since a person wants it
+			if r.Attempt <= t.since || r.Attempt >= t.record.Attempt {
+				continue
 			}
 			for i, item := range r.Items {
-				if i < len(t.items) && item.State == workdirs.Done && r.Attempt < t.record.Attempt {
+				if i < len(t.items) && (item.State == workdirs.Done || item.State == workdirs.Failed && !item.Transient) {
 					done[t.items[i]] = item
 				}
 			}

@@ -197,7 +197,7 @@ func (o *orchestra) writeScript(s scheduler.Submit) (string, error) {
 	if err := o.run.ReadPlan(&plan); err != nil {
 		return "", err
 	}
-	list := workdirs.TaskList{Job: s.Ref.Key, Attempt: s.Ref.Attempt, Step: string(s.Step), Tasks: map[int]string{}}
+	list := workdirs.TaskList{Job: s.Ref.Key, Attempt: s.Ref.Attempt, Since: s.Since, Step: string(s.Step), Tasks: map[int]string{}}
 	if job, ok := plan.Job(s.Ref.Key); ok {
 		for _, i := range s.Indices {
 			text, err := job.Tasks[i].MarshalText()

@@ -394,6 +394,9 @@ func TestPackedTask(t *testing.T) {
 	if n := s.effects()["compute.c"]; n != 1 {
 		t.Errorf("c was computed %d times", n)
 	}
+	if tries, err := os.ReadFile(filepath.Join(s.dir, "pretend", "compute.a.tries")); err != nil || len(tries) != 1 {
+		t.Errorf("a was tried %d times (%v), and its error does not pass", len(tries), err)
+	}
 	next, err := task("test", "compute", 1)
 	if want := []string{"a skipped", "b done", "c done", "done"}; err != nil || !slices.Equal(states(next), want) {
 		t.Errorf("next step: %v, %v; want %v", states(next), err, want)
