@@ -81,6 +81,12 @@ func (s *shelf) written(ctx context.Context, p *Piece) (at []int64, written bool
 	if err != nil || elements(p.Count) == 0 {
 		return nil, false, err
 	}
+	if v.Contiguous { // one chunk, which may be far too large to read only for this
+		for _, err := range f.Chunks(ctx, v) {
+			return make([]int64, len(v.Shape)), err == nil, err
+		}
+		return nil, false, nil
+	}
 	first, chunks, counts := make([]int64, len(v.Shape)), make([]int64, len(v.Shape)), make([]int64, len(v.Shape))
 	for d := range chunks {
 		first[d] = p.FileStart[d] / v.Chunks[d]

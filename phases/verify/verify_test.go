@@ -93,6 +93,11 @@ func TestPlantedFaultsAreFoundAndNamed(t *testing.T) {
 				"references": {"missing temp chunk 7.0.0 of day2.nc", "elements [1 0 0] of temp", "no reference"},
 				"values":     {"missing temp chunk 7.0.0 of day2.nc", "no reference"},
 			}},
+		{"a missing contiguous variable", func(a *archive) { a.refs["lat"][0].Size = -1 },
+			map[string][]string{
+				"references": {"missing lat chunk 0 of day0.nc", "elements [0] of lat", "no reference"},
+				"values":     {"missing lat chunk 0 of day0.nc", "no reference"},
+			}},
 		{"a missing file", func(a *archive) { delete(a.files, "day2.nc") },
 			map[string][]string{
 				"references": {"source of day2.nc", fs.ErrNotExist.Error()},
