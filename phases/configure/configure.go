@@ -60,13 +60,25 @@ func classify(err error) error {
 
 // Run configures a dataset and writes configure.json.
 func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Document, error) {
-	def, err := d.Definition()
-	if err != nil {
-		return nil, &phases.Error{Class: phases.Input, Err: err}
-	}
 	sources, err := d.Sources()
 	if err != nil {
 		return nil, err
+	}
+	doc, err := Prepare(ctx, d, sources, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := workdirs.WriteJSON(d.Path(workdirs.ConfigureFile), doc); err != nil {
+		return nil, &phases.Error{Class: phases.IO, Err: err}
+	}
+	return doc, d.Note("configure", map[string]any{"files": len(doc.Files), "variables": len(doc.Arrays)})
+}
+
+// Prepare configures a dataset for the given files, and writes nothing.
+func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source, opts Options) (*Document, error) {
+	def, err := d.Definition()
+	if err != nil {
+		return nil, &phases.Error{Class: phases.Input, Err: err}
 	}
 	over, err := loadOverride(d)
 	if err != nil {
@@ -90,14 +102,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Document, err
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
 	plan.Notes = append(plan.Notes, excluded...)
-	doc, err := NewDocument(d.Code, plan, decide(plan, over))
-	if err != nil {
-		return nil, err
-	}
-	if err := workdirs.WriteJSON(d.Path(workdirs.ConfigureFile), doc); err != nil {
-		return nil, &phases.Error{Class: phases.IO, Err: err}
-	}
-	return doc, d.Note("configure", map[string]any{"files": len(plan.Files), "variables": len(plan.Dataset.Arrays)})
+	return NewDocument(d.Code, plan, decide(plan, over))
 }
 
 func (o Override) rules(def workdirs.Definition) virtual.Rules {
@@ -230,6 +235,7 @@ func decide(p *virtual.Plan, o Override) Compute {
 	if o.Format != "" {
 		c.Format, c.From = o.Format, "user"
 	}
+	c.Links = o.Links
 	c.RecordSize = o.RecordSize
 	if c.RecordSize == 0 {
 		c.RecordSize = recordSize(p)

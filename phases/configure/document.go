@@ -34,12 +34,19 @@ type Compute struct {
 	Parts      int    `json:"parts,omitempty"`
 	Format     string `json:"format"` // "parquet" or "json"
 	RecordSize int64  `json:"record_size"`
+	Links      *Links `json:"links,omitempty"`
 	References int64  `json:"references"` // expected at most; unwritten chunks have none
 	StoreBytes int64  `json:"store_bytes"`
 	Memory     int64  `json:"memory_bytes"`
 	Seconds    int64  `json:"seconds"` // of the whole compute in one process
 	From       string `json:"from"`    // "evidence", "profile" or "user"
 	Because    string `json:"because"`
+}
+
+// Links rewrites the places of source files in the store: a url that begins with From begins with To there.
+type Links struct {
+	From string `json:"from" yaml:"from"`
+	To   string `json:"to" yaml:"to"`
 }
 
 type axisJSON struct {
@@ -136,9 +143,13 @@ func (d *Document) Plan() (*virtual.Plan, error) {
 	return p, nil
 }
 
-// Digest identifies the document's content.
+// Digest identifies the store that the document leads to: what has no influence on its bytes, such as the number of parts and
+// the reasons for the plan, is left out.
 func (d *Document) Digest() (string, error) {
-	b, err := json.Marshal(d)
+	of := *d
+	of.Notes = nil
+	of.Compute = Compute{Format: d.Compute.Format, RecordSize: d.Compute.RecordSize, Links: d.Compute.Links}
+	b, err := json.Marshal(&of)
 	if err != nil {
 		return "", err
 	}

@@ -29,6 +29,7 @@ type Override struct {
 	InlineLimit int64          `yaml:"inline_limit"` // the most bytes of an array stored by value
 	Unsupported string         `yaml:"unsupported"`  // fail or skip
 	Drift       string         `yaml:"drift"`        // fail or exclude
+	Links       *Links         `yaml:"links"`        // from: and to: prefixes of the places of source files in the store
 }
 
 // loadOverride reads a dataset's override.yaml; the zero Override when there is none.
@@ -63,6 +64,9 @@ func loadOverride(d *workdirs.Dataset) (Override, error) {
 		if !ok {
 			return o, phases.Errorf(phases.Input, "correct the file", "%s: %s: %q is none of %v", path, c.key, c.value, c.allowed[1:])
 		}
+	}
+	if o.Links != nil && (o.Links.From == "" || o.Links.To == "" || o.Links.From == o.Links.To) {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: links: from %q to %q: give two different prefixes", path, o.Links.From, o.Links.To)
 	}
 	if o.Parts < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
 		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
