@@ -19,7 +19,7 @@ func (u *variable) setExternal(ctx context.Context, whole int64) error {
 			return err
 		}
 		if first.Offset <= src.Size()-whole {
-			u.store = oneChunk{storedChunk{Offset: first.Offset, Size: whole, Source: src}}
+			u.store = oneChunk{storedChunk{Offset: first.Offset, Size: whole, elsewhere: &elsewhere{source: src}}}
 			u.cdm.Contiguous = true
 			return nil
 		}

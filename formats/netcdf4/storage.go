@@ -12,15 +12,35 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats/codecs"
 )
 
-// storedChunk is a chunk as the file holds it: a range of bytes with the filters that it went through, or the
-// bytes themselves.
+// storedChunk is a chunk as the file holds it: a range of bytes with the filters that it went through.
 type storedChunk struct {
 	Index  int64
 	Offset int64
 	Size   int64
 	Mask   uint32
-	Source Source // of the range when it is not the variable's file
-	Data   []byte
+	*elsewhere
+}
+
+// elsewhere is set in the few chunks that are not ranges of the variable's own file.
+type elsewhere struct {
+	source Source // another file
+	data   []byte // the bytes themselves
+}
+
+// held gives the bytes of a chunk that is no range of a file; nil otherwise.
+func (s storedChunk) held() []byte {
+	if s.elsewhere == nil {
+		return nil
+	}
+	return s.elsewhere.data
+}
+
+// from is the file that the range is of, given the variable's own.
+func (s storedChunk) from(own Source) Source {
+	if s.elsewhere == nil || s.elsewhere.source == nil {
+		return own
+	}
+	return s.elsewhere.source
 }
 
 // storage is where a variable's chunks are.
@@ -38,7 +58,7 @@ func (noStorage) stored(context.Context, func(storedChunk) bool) error { return 
 type compactStorage struct{ data []byte }
 
 func (s compactStorage) stored(_ context.Context, yield func(storedChunk) bool) error {
-	yield(storedChunk{Data: s.data})
+	yield(storedChunk{elsewhere: &elsewhere{data: s.data}})
 	return nil
 }
 
@@ -71,7 +91,7 @@ func (u *variable) chunks(ctx context.Context, yield func(cdm.Chunk) bool) error
 	var failed error
 	inlined := int64(0)
 	err := u.store.stored(ctx, func(s storedChunk) bool {
-		asStored := !u.inline && s.Mask == 0 && s.Data == nil
+		asStored := !u.inline && s.Mask == 0 && s.held() == nil
 		if asStored && u.terminated {
 			dirty, err := u.dirty(s)
 			if err != nil {
@@ -82,8 +102,8 @@ func (u *variable) chunks(ctx context.Context, yield func(cdm.Chunk) bool) error
 		}
 		if asStored {
 			url := u.where.url
-			if s.Source != nil {
-				url = s.Source.URL()
+			if s.elsewhere != nil {
+				url = s.from(u.where.src).URL()
 			}
 			return yield(cdm.Chunk{Index: s.Index, Offset: s.Offset, Size: s.Size, URL: url})
 		}
@@ -130,7 +150,7 @@ func (u *variable) encoded(s storedChunk) ([]byte, error) {
 
 // decoded is a chunk's elements as they appear.
 func (u *variable) decoded(s storedChunk) ([]byte, error) {
-	data := s.Data
+	data := s.held()
 	want := u.elements * int64(u.element.stored)
 	if data == nil {
 		var err error
@@ -176,10 +196,7 @@ func clean(data []byte, width int) []byte {
 
 // read reads a chunk's bytes. The range was checked against the file.
 func (u *variable) read(s storedChunk) ([]byte, error) {
-	src := u.where.src
-	if s.Source != nil {
-		src = s.Source
-	}
+	src := s.from(u.where.src)
 	if s.Offset < 0 || s.Size < 0 || s.Offset > src.Size()-s.Size {
 		return nil, &cdm.FormatError{Offset: s.Offset, Struct: "chunk", Msg: fmt.Sprintf("%d bytes, the file ends at byte %d", s.Size, src.Size())}
 	}

@@ -159,6 +159,7 @@ func boxOf(s *hdf5.Selection, shape []int64) (box, bool) {
 
 // byChunks is a virtual dataset whose chunks are those of its sources.
 type byChunks struct {
+	where *container // of the virtual dataset itself
 	chunk []int64
 	grid  []int64 // chunks along each dimension
 	maps  []chunkMap
@@ -176,7 +177,7 @@ func (u *variable) byChunks(all []mapped) (*byChunks, bool) {
 		return nil, false
 	}
 	first := all[0].source
-	v := &byChunks{chunk: first.cdm.Chunks}
+	v := &byChunks{where: u.where, chunk: first.cdm.Chunks}
 	if len(v.chunk) != len(u.shape) || u.cdm.Size() == 0 {
 		return nil, false
 	}
@@ -252,6 +253,7 @@ func fillOf(u *variable) []byte {
 func (v *byChunks) stored(ctx context.Context, yield func(storedChunk) bool) error {
 	var found []storedChunk
 	for _, m := range v.maps {
+		outside := &elsewhere{source: m.source.where.src}
 		err := m.source.store.stored(ctx, func(c storedChunk) bool {
 			rest, index := c.Index, int64(0)
 			for i, s := range m.stride {
@@ -263,8 +265,8 @@ func (v *byChunks) stored(ctx context.Context, yield func(storedChunk) bool) err
 				index = index*v.grid[i] + m.to[i] + at
 			}
 			c.Index = index
-			if c.Source == nil && c.Data == nil && m.source.where.url != "" {
-				c.Source = m.source.where.src
+			if c.elsewhere == nil && m.source.where != v.where {
+				c.elsewhere = outside
 			}
 			found = append(found, c)
 			return true
@@ -320,7 +322,7 @@ func (a assembled) stored(ctx context.Context, yield func(storedChunk) bool) err
 			copy(out[to[i]*width:(to[i]+1)*width], data[from[i]*width:])
 		}
 	}
-	yield(storedChunk{Data: out})
+	yield(storedChunk{elsewhere: &elsewhere{data: out}})
 	return nil
 }
 
