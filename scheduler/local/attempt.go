@@ -109,10 +109,8 @@ func (a *attempt) signal(wait time.Duration) {
 
 // outcome is the task as it ended.
 func (a *attempt) outcome(t task, end ending) task {
+	// Not the kernel's ru_maxrss: a process inherits it from the one that it was forked from, which is the driver.
 	t.End, t.PeakRSS = time.Now(), a.peak
-	if usage, ok := end.state.SysUsage().(*syscall.Rusage); ok {
-		t.PeakRSS = max(t.PeakRSS, usage.Maxrss<<10)
-	}
 	status, _ := end.state.Sys().(syscall.WaitStatus)
 	if status.Signaled() {
 		t.Signal = int(status.Signal())
