@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The states of a record and of its items.
@@ -168,7 +170,6 @@ func (r *Run) looseRecords() ([]Record, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var records []Record
 	var paths []string
 	for _, job := range jobs {
 		if !job.IsDir() {
@@ -182,22 +183,50 @@ func (r *Run) looseRecords() ([]Record, []string, error) {
 			if strings.HasPrefix(f.Name(), ".") || !strings.HasSuffix(f.Name(), ".json") {
 				continue // a write in progress
 			}
-			path := r.path(tasksDir, job.Name(), f.Name())
-			b, err := os.ReadFile(path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // compacted since the folder was listed
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			var rec Record
-			if err := json.Unmarshal(b, &rec); err != nil {
-				return nil, nil, fmt.Errorf("task record %s: %w", path, err)
-			}
-			records, paths = append(records, rec), append(paths, path)
+			paths = append(paths, r.path(tasksDir, job.Name(), f.Name()))
 		}
 	}
-	return records, paths, nil
+	records, err := readRecords(paths)
+	return records, paths, err
+}
+
+// recordReaders read loose records at the same time: on a shared file system opening one is mostly waiting.
+const recordReaders = 16
+
+// readRecords reads record files. One that is gone has been compacted since its folder was listed.
+func readRecords(paths []string) ([]Record, error) {
+	records, found := make([]Record, len(paths)), make([]bool, len(paths))
+	var group errgroup.Group
+	size := len(paths)/recordReaders + 1
+	for first := 0; first < len(paths); first += size {
+		group.Go(func() error {
+			for i := first; i < min(first+size, len(paths)); i++ {
+				b, err := os.ReadFile(paths[i])
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if err := json.Unmarshal(b, &records[i]); err != nil {
+					return fmt.Errorf("task record %s: %w", paths[i], err)
+				}
+				found[i] = true
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	n := 0
+	for i := range records {
+		if found[i] {
+			records[n] = records[i]
+			n++
+		}
+	}
+	return records[:n], nil
 }
 
 // Compact moves the records that lie in files of their own into one file when there are at least least of them. Only the

@@ -49,7 +49,7 @@ func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env
 		return err
 	}
 	began := time.Now()
-	var wait time.Duration
+	wait := shortWait
 	if opts.job {
 		wait = leaseWait
 	}

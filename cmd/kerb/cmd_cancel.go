@@ -40,7 +40,7 @@ func runCancel(ctx context.Context, group, workdir string, env environment) erro
 	if err := o.run.RequestStop(); err != nil {
 		return err
 	}
-	ctx, lease, err := o.acquire(ctx, 0)
+	ctx, lease, err := o.acquire(ctx, shortWait)
 	if held, ok := errors.AsType[*workdirs.HeldError](err); ok {
 		fmt.Fprintf(env.stdout, "run %s of group %s is driven by process %d on %s, which cancels it\n", o.info.ID, o.info.Group, held.Holder.PID, held.Holder.Host)
 		return nil

@@ -81,7 +81,7 @@ func runRerun(ctx context.Context, group string, opts rerunOptions, env environm
 	if err != nil {
 		return err
 	}
-	ctx, lease, err := o.acquire(ctx, 0)
+	ctx, lease, err := o.acquire(ctx, shortWait)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -100,13 +101,43 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 			interval = max(interval, o.site.PollInterval)
 			ended = ended && r.ended()
 		}
-		if err := printReports(reports, opts, env); err != nil || !opts.watch || ended {
+		if err := printReports(reports, opts, env); err != nil {
 			return err
+		}
+		for i := range reports {
+			if err := tidy(ctx, opts.workdir, &reports[i]); err != nil {
+				return err
+			}
+		}
+		if !opts.watch || ended {
+			return nil
 		}
 		if err := sleep(ctx, interval); err != nil {
 			return err
 		}
 	}
+}
+
+// tidyFrom is the number of records from which it is worth looking whether they can be compacted for the next reader.
+const tidyFrom = 2000
+
+// tidy compacts the records of a big run, if nobody else is at the group.
+func tidy(ctx context.Context, dir string, r *report) error {
+	if r.Sources[0].Facts < tidyFrom {
+		return nil
+	}
+	o, err := openLatest(dir, r.Run)
+	if err != nil {
+		return err
+	}
+	_, lease, err := o.group.Acquire(ctx)
+	if err != nil {
+		return nil // busy, or not ours to write to: what was asked for is shown
+	}
+	if err := o.run.Compact(tidyFrom); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return errors.Join(err, lease.Release())
+	}
+	return lease.Release()
 }
 
 // report is how one run stands.

@@ -95,7 +95,7 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if opts.dryRun {
 		return runDry(ctx, o, plan, opts, env)
 	}
-	ctx, lease, err := o.acquire(ctx, 0)
+	ctx, lease, err := o.acquire(ctx, shortWait)
 	if err != nil {
 		return err
 	}

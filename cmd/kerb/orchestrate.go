@@ -245,8 +245,12 @@ func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs,
 	return list, nil
 }
 
-// leaseWait is how long a step that nobody repeats waits for another process to let go of the group.
-const leaseWait = 15 * time.Minute
+// How long to wait for another process to let go of the group: a person for one that is about to, a step that nobody
+// repeats for any.
+const (
+	shortWait = 5 * time.Second
+	leaseWait = 15 * time.Minute
+)
 
 // acquire takes the group's lease, and waits for it when wait is more than zero.
 func (o *orchestra) acquire(ctx context.Context, wait time.Duration) (context.Context, *workdirs.Lease, error) {
@@ -258,7 +262,7 @@ func (o *orchestra) acquire(ctx context.Context, wait time.Duration) (context.Co
 		if time.Now().After(end) {
 			return nil, nil, &phases.Error{Class: phases.Input, Err: err}
 		}
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := sleep(ctx, 250*time.Millisecond); err != nil {
 			return nil, nil, err
 		}
 	}
