@@ -8,7 +8,7 @@ import (
 
 // Read gives the hyperslab of v that begins at start and has count elements along each axis: in C
 // order and in v.Type's layout, unwritten elements filled with v.Fill. Object elements come in
-// vlen-utf8 framing (see [DecodeStrings]). A nil start is the origin, a nil count all that follows.
+// vlen-utf8 framing (see [DecodeStrings]); their v.Fill is the string itself. A nil start is the origin, a nil count all that follows.
 func Read(ctx context.Context, f File, v *Variable, start, count []int64) ([]byte, error) {
 	if v.Refused != nil {
 		return nil, fmt.Errorf("%s: %w", v.Path, v.Refused)
@@ -20,6 +20,11 @@ func Read(ctx context.Context, f File, v *Variable, start, count []int64) ([]byt
 	}
 	if v.Type.Kind == Object {
 		out := make([]string, elements)
+		if len(v.Fill) > 0 {
+			for i := range out {
+				out[i] = string(v.Fill)
+			}
+		}
 		err := s.each(ctx, f, v, func(c []byte) error {
 			values, err := DecodeStrings(c)
 			if err == nil && int64(len(values)) != s.chunkElements() {
