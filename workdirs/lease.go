@@ -23,7 +23,7 @@ import (
 type Lease struct {
 	Revision int64
 	path     string
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	stopped  chan struct{}
 }
 
@@ -56,7 +56,7 @@ func (e *HeldError) Error() string {
 }
 
 // Acquire takes the group's lease, or returns a *HeldError. The context that it returns ends when the lease is
-// released or could not be renewed.
+// released or could not be renewed, which is then its cause.
 func (g *Group) Acquire(ctx context.Context) (context.Context, *Lease, error) {
 	dir := filepath.Join(g.dir, leaseDir)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -103,7 +103,7 @@ func (g *Group) Acquire(ctx context.Context) (context.Context, *Lease, error) {
 		return nil, nil, err
 	}
 	tidyLeases(dir, l.Revision)
-	ctx, l.cancel = context.WithCancel(ctx)
+	ctx, l.cancel = context.WithCancelCause(ctx)
 	go l.renew(ctx)
 	return ctx, l, nil
 }
@@ -122,7 +122,7 @@ func (l *Lease) Check() error {
 
 // Release gives the lease back. Its file stays, so that revisions never start again.
 func (l *Lease) Release() error {
-	l.cancel()
+	l.cancel(nil)
 	<-l.stopped
 	if l.Check() != nil {
 		return nil // it is not ours any more
@@ -151,7 +151,7 @@ func (l *Lease) renew(ctx context.Context) {
 		if l.Check() == nil && l.touch() == nil {
 			renewed = time.Now()
 		} else if time.Since(renewed) > leaseGiveUp {
-			l.cancel()
+			l.cancel(fmt.Errorf("the lease %s could not be renewed for %s: this process stops, so that another may go on", l.path, leaseGiveUp))
 			return
 		}
 	}

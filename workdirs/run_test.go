@@ -314,7 +314,7 @@ func TestLeaseTakeover(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the lease of a dead process holds: %v", err)
 	}
-	third.cancel()
+	third.cancel(nil)
 	if err := fourth.Release(); err != nil {
 		t.Fatal(err)
 	}

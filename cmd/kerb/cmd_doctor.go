@@ -114,7 +114,7 @@ func checkSlurm(ctx context.Context) []finding {
 	}
 	var list []finding
 	out, err := ask("sbatch", "--version")
-	list = append(list, finding{"slurm", err == nil, out, "see that sbatch works by itself"})
+	list = append(list, finding{"slurm", err == nil, strings.ReplaceAll(out, "\n", "; "), "see that sbatch works by itself"})
 	out, err = ask("scontrol", "ping")
 	list = append(list, finding{"controller", err == nil && strings.Contains(out, "UP"), strings.ReplaceAll(out, "\n", "; "), "slurmctld does not answer: wait, or ask the site"})
 	if out, err = ask("scontrol", "show", "config"); err == nil {

@@ -92,8 +92,20 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return usagef("submit: %v", err)
 	}
+	if plan.From != scheduler.Scan && plan.From != scheduler.Configure {
+		needs, err := o.needs(ctx, plan.Codes)
+		if err != nil {
+			return err
+		}
+		plan = plan.Extend(needs)
+	}
 	if opts.dryRun {
-		return runDry(ctx, o, plan, opts, env)
+		return runDry(o, plan, opts, env)
+	}
+	for _, s := range firstJobs(o, plan) { // what the site could never run is refused before anything is there
+		if _, err := o.render(s); err != nil {
+			return err
+		}
 	}
 	ctx, lease, err := o.acquire(ctx, shortWait)
 	if err != nil {
@@ -226,6 +238,18 @@ func printSubmitted(o *orchestra, pic *scheduler.Picture, asJSON bool, env envir
 	return nil
 }
 
+// firstJobs are the submissions with which a run begins.
+func firstJobs(o *orchestra, plan scheduler.Plan) []scheduler.Submit {
+	d := o.driver(nil)
+	var list []scheduler.Submit
+	for _, a := range scheduler.Reconcile(scheduler.Observed{Plan: &plan, Ledger: scheduler.NewLedger(nil), Now: time.Now(), Policy: d.Policy, Chain: d.Chain}) {
+		if s, ok := a.(scheduler.Submit); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // dryJob is one job as --dry-run shows it.
 type dryJob struct {
 	Name       string   `json:"name"`
@@ -240,14 +264,8 @@ type dryJob struct {
 }
 
 // runDry prints all that would be submitted. Of datasets that are not configured yet the later jobs are not known.
-func runDry(ctx context.Context, o *orchestra, plan scheduler.Plan, opts submitOptions, env environment) error {
-	if plan.From != scheduler.Scan && plan.From != scheduler.Configure {
-		needs, err := o.needs(ctx, plan.Codes)
-		if err != nil {
-			return err
-		}
-		plan = plan.Extend(needs)
-	}
+func runDry(o *orchestra, plan scheduler.Plan, opts submitOptions, env environment) error {
+	submits := firstJobs(o, plan)
 	last := map[string]string{}
 	if runs, err := o.group.Runs(); err != nil {
 		return err
@@ -256,14 +274,8 @@ func runDry(ctx context.Context, o *orchestra, plan scheduler.Plan, opts submitO
 			return err
 		}
 	}
-	d := o.driver(nil)
-	actions := scheduler.Reconcile(scheduler.Observed{Plan: &plan, Ledger: scheduler.NewLedger(nil), Now: time.Now(), Policy: d.Policy, Chain: d.Chain})
 	jobs := []dryJob{}
-	for _, a := range actions {
-		s, ok := a.(scheduler.Submit)
-		if !ok {
-			continue
-		}
+	for _, s := range submits {
 		text, err := o.render(s)
 		if err != nil {
 			return err

@@ -295,6 +295,10 @@ func TestBadSubmits(t *testing.T) {
 	s.kerb(exitRefused, "status", "nogroup")
 	s.kerb(exitUsage, "status", "g", "--by", "colour")
 	s.kerb(exitRefused, "advance", "nogroup")
+	s.kerb(exitRefused, "submit", "g", "--site", "lotus2") // which wants an account
+	if entries, _ := os.ReadDir(filepath.Join(s.dir, "groups", "g", "runs")); len(entries) > 0 {
+		t.Error("a refused submit has left a run behind")
+	}
 }
 
 // A part that ended well and whose data is gone is computed again, and only it.
