@@ -58,34 +58,34 @@ func (d *driver) drive(ctx context.Context) error {
 	scan, watch := time.NewTicker(scanEvery), time.NewTicker(watchEvery)
 	defer scan.Stop()
 	defer watch.Stop()
-	look := true
+	look, start := true, true // look for what others want; start what is due
 	for {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, d.stop())
 		}
-		changed, err := look, error(nil)
 		if look {
-			if changed, err = d.scan(); err != nil {
+			changed, err := d.scan()
+			if err != nil {
 				return errors.Join(err, d.stop())
 			}
+			start = start || changed
 		}
-		if changed {
+		if start {
 			if err := d.startDue(); err != nil {
 				return errors.Join(err, d.stop())
 			}
 		}
-		if len(d.running) == 0 && look {
-			return nil // startDue started nothing after a fresh look
+		if look && len(d.running) == 0 {
+			return nil
 		}
-		look = len(d.running) == 0
+		look, start = false, false
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), d.stop())
 		case end := <-d.ended:
 			if err := d.finish(end); err != nil {
 				return errors.Join(err, d.stop())
 			}
-			look = true
+			look, start = true, true
 		case <-scan.C:
 			look = true
 		case <-watch.C:
@@ -175,23 +175,33 @@ func (d *driver) do(j *job, r request) error {
 
 func (d *driver) find(id scheduler.JobID) *job { return d.jobs[id] }
 
+// startDue starts what is due, until nothing is: a task that can't be launched has failed, and another may wait for that.
 func (d *driver) startDue() error {
-	for _, s := range due(d.order, d.find, d.free) {
-		a, err := d.launch(s.job, s.index)
-		t := task{Index: s.index, State: scheduler.Running, Start: time.Now()}
-		if err != nil { // SLURM's words for a task whose log or folder can't be had
-			t.State, t.Reason, t.Signal, t.End = scheduler.Failed, "JobLaunchFailure: "+err.Error(), 53, t.Start
-		} else {
-			t.Process = a.process
-			d.running[running{s.job.id, s.index}] = a
-			d.free.cpus -= s.job.CPUs
-			d.free.memory -= s.job.Memory
+	for {
+		starts := due(d.order, d.find, d.free)
+		if len(starts) == 0 {
+			return nil
 		}
-		if err := d.note(s.job, t); err != nil {
-			return err
+		for _, s := range starts {
+			if err := d.start(s); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+}
+
+func (d *driver) start(s *start) error {
+	a, err := d.launch(s.job, s.index)
+	t := task{Index: s.index, State: scheduler.Running, Start: time.Now()}
+	if err != nil { // SLURM's words for a task whose log or folder can't be had
+		t.State, t.Reason, t.Signal, t.End = scheduler.Failed, "JobLaunchFailure: "+err.Error(), 53, t.Start
+	} else {
+		t.Process = a.process
+		d.running[running{s.job.id, s.index}] = a
+		d.free.cpus -= s.job.CPUs
+		d.free.memory -= s.job.Memory
+	}
+	return d.note(s.job, t)
 }
 
 // watch ends the tasks that are over their memory.

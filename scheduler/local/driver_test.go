@@ -122,6 +122,44 @@ func TestDriverDies(t *testing.T) {
 	until(t, "the task's process is gone", func() bool { s, err := readStat(pid); return err != nil || s.session != pid })
 }
 
+// TestRunEndsWhenIdle: one Run takes a chain to its end, through throttles, a machine with room for one task, and a task that can't
+// be launched; what waits for what never comes does not keep it.
+func TestRunEndsWhenIdle(t *testing.T) {
+	e, err := New(t.TempDir(), Options{CPUs: 1, Memory: 60 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := func(kind scheduler.DependencyKind, job scheduler.JobID, body string, indices ...int) scheduler.JobID {
+		t.Helper()
+		id, err := e.Submit(t.Context(), scheduler.Submission{Name: "kerb.test", Token: fmt.Sprint("t", time.Now().UnixNano()), Script: write(t, body),
+			Indices: indices, After: []scheduler.Dependency{{Kind: kind, Job: job}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first := submit(t, e, "true", 0, 1, 2)
+	second := after(scheduler.AfterCorr, first, "true", 0, 1, 2)
+	nowhere := after(scheduler.AfterOK, second, "#SBATCH --chdir=/nowhere/at/all\ntrue")
+	third := after(scheduler.AfterNotOK, nowhere, "exit 1")
+	never := after(scheduler.AfterOK, third, "true")
+	if err := e.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := scheduler.Completed
+	for _, w := range []struct {
+		job  scheduler.JobID
+		want []scheduler.State
+	}{
+		{first, []scheduler.State{c, c, c}}, {second, []scheduler.State{c, c, c}}, {nowhere, []scheduler.State{scheduler.Failed}},
+		{third, []scheduler.State{scheduler.Failed}}, {never, []scheduler.State{scheduler.Pending}},
+	} {
+		if got := statesOf(t, e, w.job); !is(got, w.want...) {
+			t.Errorf("job %s: %v, want %v", w.job, got, w.want)
+		}
+	}
+}
+
 // TestStopped: when the driving process is told to stop, nothing is left running.
 func TestStopped(t *testing.T) {
 	out := t.TempDir()
