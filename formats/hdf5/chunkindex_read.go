@@ -9,8 +9,12 @@ import (
 // minNode is the least that a node or a block of any index takes in a file.
 const minNode = 16
 
-// nodeWindow is how much is read at once: index nodes are small and mostly follow one another.
-const nodeWindow = 32 << 10
+// How much is read at once: little at first, since in most files the nodes lie scattered among the
+// chunks, and more as long as they are found to follow one another.
+const (
+	firstWindow = 8 << 10
+	maxWindow   = 64 << 10
+)
 
 // nodeReader reads the nodes of a chunk index into one buffer of its own, so that an index of
 // any size costs no garbage and pushes nothing out of the file's cache. What that cache holds
@@ -33,7 +37,11 @@ func (r *nodeReader) at(off int64, n int, what string) ([]byte, error) {
 	if b := c.held(off, n); b != nil {
 		return b, nil
 	}
-	want := int(min(int64(max(n, nodeWindow)), c.size-off))
+	want := firstWindow
+	if end := r.off + int64(len(r.window)); off >= r.off && off <= end {
+		want = min(max(2*len(r.window), firstWindow), maxWindow)
+	}
+	want = int(min(int64(max(n, want)), c.size-off))
 	if cap(r.window) < want {
 		r.window = make([]byte, want)
 	}
