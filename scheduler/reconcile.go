@@ -319,24 +319,16 @@ func (r *reconciler) submit(v *JobView, s Submit) {
 	r.submitted = append(r.submitted, s)
 	r.add(s)
 	if r.Chain {
+		what, _, _ := strings.Cut(v.Job.Key, "+")
 		r.add(Submit{
 			Ref:     r.newRef(string(Recover) + "." + v.Job.Key),
 			Step:    Recover,
-			Name:    recoverName(v.Job),
+			Name:    "kerb." + r.Plan.Group + "." + string(Recover) + "." + what,
 			Indices: []int{0},
 			Request: DefaultRequest(Recover).Rounded(),
 			After:   []Link{{AfterNotOK, s.Ref}},
 		})
 	}
-}
-
-// recoverName names the job that waits for a failure: kerb.GROUP.recover.STEP[.CODE].
-func recoverName(j *Job) string {
-	group := strings.TrimSuffix(j.Name, string(j.Step))
-	if i := strings.LastIndex(j.Name, "."+string(j.Step)); i >= 0 {
-		group = j.Name[:i+1]
-	}
-	return group + string(Recover) + strings.TrimPrefix(j.Name, strings.TrimSuffix(group, "."))
 }
 
 func (r *reconciler) newRef(key string) Ref {

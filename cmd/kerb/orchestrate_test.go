@@ -409,3 +409,27 @@ func TestPackedTask(t *testing.T) {
 		t.Errorf("the record lacks its costs: %+v", next)
 	}
 }
+
+// An interrupted command ends with its own exit code, and its tasks are told to stop; they are no failures.
+func TestInterrupted(t *testing.T) {
+	s := newStage(t, "a", "b")
+	s.rule("compute.a", "slow")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for s.effects()["configure.a"] == 0 {
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(500 * time.Millisecond)
+		cancel()
+	}()
+	code := run(ctx, []string{"kerb", "submit", "g", "--scheduler", "local", "-w", s.dir}, environment{io.Discard, io.Discard})
+	if code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	s.kerb(exitDone, "advance", "g")
+	for _, name := range append(steps("a"), steps("b")...) {
+		if s.effects()[name] == 0 {
+			t.Errorf("%s never happened", name)
+		}
+	}
+}
