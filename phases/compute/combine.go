@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
@@ -48,6 +49,9 @@ func Combine(ctx context.Context, d *workdirs.Dataset, opts Options) error {
 			arrays = append(arrays, c.plan.Dataset.Arrays[a])
 		}
 	}
+	if err := os.MkdirAll(c.combining(), 0o777); err != nil { // which no array may need
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
 	if _, err := refparquet.Combine(ctx, c.combining(), parts, arrays, refparquet.CombineOptions{RecordSize: int(c.doc.Compute.RecordSize)}); err != nil {
 		return fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
@@ -55,7 +59,5 @@ func Combine(ctx context.Context, d *workdirs.Dataset, opts Options) error {
 }
 
 // combining and combined are the folders of the store while its parts are put together and afterwards.
-func (c *job) combining() string {
-	return c.dataset.Path(workdirs.PartsDir, c.digest[:16], "combining")
-}
-func (c *job) combined() string { return c.dataset.Path(workdirs.PartsDir, c.digest[:16], "combined") }
+func (c *job) combining() string { return filepath.Join(c.partsDir(), "combining") }
+func (c *job) combined() string  { return filepath.Join(c.partsDir(), "combined") }

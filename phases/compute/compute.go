@@ -3,10 +3,9 @@ package compute
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
@@ -119,15 +118,16 @@ func (c *job) place(ctx context.Context, dir, final string) error {
 	if c.doc.Compute.Format != "json" {
 		return workdirs.PublishDir(dir, final)
 	}
-	if _, err := os.Lstat(final); err == nil {
-		return fmt.Errorf("%s: %w", final, fs.ErrExist)
-	}
 	s, err := refparquet.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	return workdirs.WriteFile(final, func(w io.Writer) error { return refjson.Write(ctx, w, s) })
+	text := filepath.Join(dir, ".zstore.json") // in the folder, which is removed whatever happens
+	if err := workdirs.WriteFile(text, func(w io.Writer) error { return refjson.Write(ctx, w, s) }); err != nil {
+		return err
+	}
+	return workdirs.PublishDir(text, final)
 }
 
 // link lets stores/latest point to the store.

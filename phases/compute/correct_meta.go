@@ -52,7 +52,7 @@ func Correct(ctx context.Context, d *workdirs.Dataset, opts Options) (string, er
 		return "", err
 	}
 	if path, ok := c.published(); ok {
-		return path, c.link(path)
+		return path, c.done(path)
 	}
 	if _, err := os.Stat(c.combined()); err != nil {
 		return "", phases.Errorf(phases.IO, "run combine first", "dataset %s: no combined store", d.Code)
@@ -67,5 +67,16 @@ func Correct(ctx context.Context, d *workdirs.Dataset, opts Options) (string, er
 	if err != nil {
 		return "", err
 	}
-	return path, os.RemoveAll(d.Path(workdirs.PartsDir, c.digest[:16]))
+	return path, c.done(path)
+}
+
+// done ends a compute in parts: the store is linked, and what it was made of is removed.
+func (c *job) done(path string) error {
+	if err := c.link(path); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.partsDir()); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
+	return nil
 }

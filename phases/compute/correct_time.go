@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
@@ -24,7 +25,7 @@ func (c *job) correctTime(ctx context.Context) error {
 	if arrays == nil {
 		return nil
 	}
-	final := c.dataset.Path(workdirs.PartsDir, c.digest[:16], "coordinates")
+	final := filepath.Join(c.partsDir(), "coordinates")
 	var m refparquet.Manifest
 	err := workdirs.ReadJSON(manifestPath(final), &m)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
@@ -59,10 +60,12 @@ func (c *job) buildPart(ctx context.Context, dir string, from, to int) (refparqu
 	return store.FinishPart()
 }
 
-// partDir is where a part of this plan lies: the plan's digest is in the name, so that parts of two plans never mix.
-func (c *job) partDir(part int) string {
-	return c.dataset.Path(workdirs.PartsDir, c.digest[:16], fmt.Sprintf("%05d", part))
+// partsDir is where the parts of this plan lie: what they depend on is in the name, so that parts of two plans never mix.
+func (c *job) partsDir() string {
+	return c.dataset.Path(workdirs.PartsDir, fmt.Sprintf("%s-%d", c.digest[:16], c.doc.Compute.Parts))
 }
+
+func (c *job) partDir(part int) string { return filepath.Join(c.partsDir(), fmt.Sprintf("%05d", part)) }
 
 func manifestPath(dir string) string { return dir + "/manifest.json" }
 
