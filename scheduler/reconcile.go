@@ -14,6 +14,7 @@ type Action interface{ action() }
 // Submit queues indices of a job. It may depend on submissions that stand before it in the same list.
 type Submit struct {
 	Ref     Ref
+	Job     *Job // of the plan; nil for a job that drives the run
 	Step    Step
 	Name    string
 	Array   bool
@@ -312,7 +313,7 @@ func (r *reconciler) group(v *JobView, t int, links []Link, groups map[string]*S
 // submit gives a group of tasks its submission.
 func (r *reconciler) submit(v *JobView, s Submit) {
 	s.Ref = r.newRef(v.Job.Key)
-	s.Step, s.Name, s.Array = v.Job.Step, v.Job.Name, v.Job.Array
+	s.Job, s.Step, s.Name, s.Array = v.Job, v.Job.Step, v.Job.Name, v.Job.Array
 	for _, t := range s.Indices {
 		r.carrier[&v.Tasks[t]] = s.Ref
 	}

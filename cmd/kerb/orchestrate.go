@@ -193,20 +193,16 @@ func (o *orchestra) writeScript(s scheduler.Submit) (string, error) {
 	if _, err := o.run.LogDir(ref); err != nil {
 		return "", err
 	}
-	var plan scheduler.Plan
-	if err := o.run.ReadPlan(&plan); err != nil {
-		return "", err
-	}
 	list := workdirs.TaskList{Job: s.Ref.Key, Attempt: s.Ref.Attempt, Since: s.Since, Step: string(s.Step), Tasks: map[int]string{}}
-	if job, ok := plan.Job(s.Ref.Key); ok {
+	if s.Job != nil {
 		for _, i := range s.Indices {
-			text, err := job.Tasks[i].MarshalText()
+			text, err := s.Job.Tasks[i].MarshalText()
 			if err != nil {
 				return "", err
 			}
 			list.Tasks[i] = string(text)
 		}
-		for _, w := range job.After {
+		for _, w := range s.Job.After {
 			if w.Kind == scheduler.AfterCorr {
 				list.After = w.Key
 			}
