@@ -43,7 +43,7 @@ func (d *driver) launch(j *job, index int) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the script has it
+	defer func() { _ = log.Close() }() // the script has it
 	if _, err := os.Stat(j.Dir); err != nil {
 		return nil, err
 	}

@@ -87,10 +87,10 @@ func (j *job) set(t task) {
 }
 
 func (j *job) tally(s scheduler.State, n int) {
-	switch {
-	case s == scheduler.Pending:
+	switch s {
+	case scheduler.Pending:
 		j.pending += n
-	case s == scheduler.Running:
+	case scheduler.Running:
 		j.running += n
 	default:
 		j.ended += n
@@ -178,7 +178,7 @@ func (s spool) spec(id scheduler.JobID) (*spec, error) {
 
 // load reads a job and what became of it; nil when there is none. A last line that is cut short was never said.
 func (s spool) load(id scheduler.JobID) (*job, error) {
-	if _, err := strconv.ParseUint(string(id), 10, 32); err != nil {
+	if _, notNumber := strconv.ParseUint(string(id), 10, 32); notNumber != nil {
 		return nil, nil // not an id of ours, and no path
 	}
 	sp, err := s.spec(id)

@@ -42,7 +42,7 @@ func openCache(dir, conf string) (*cache, error) {
 		dir = filepath.Join(base, "kerb", "slurm")
 	}
 	cluster := fnv.New32a()
-	io.WriteString(cluster, conf)
+	_, _ = io.WriteString(cluster, conf) // a hash never fails
 	dir = filepath.Join(dir, fmt.Sprintf("%08x", cluster.Sum32()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder that polls are shared through: %w", err)
