@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Event is one line of a task's progress. Events are for people to watch: nothing is decided by them but
-// whether a task ever began.
+// Event is one line of a task's progress. Events are for people to watch: nothing is decided by them.
 type Event struct {
 	Job     string    `json:"job"`
 	Index   int       `json:"index"`
@@ -68,31 +66,6 @@ func (w *EventWriter) Close() error { return w.f.Close() }
 
 func (r *Run) eventPath(job string, index, attempt int) string {
 	return r.path(eventsDir, job, fmt.Sprintf("%d.a%d.ndjson", index, attempt))
-}
-
-// TaskAttempt names one attempt at one task of a job.
-type TaskAttempt struct{ Index, Attempt int }
-
-// Began lists the attempts at tasks of a job that have written an event, with the reading of one folder.
-func (r *Run) Began(job string) (map[TaskAttempt]bool, error) {
-	entries, err := os.ReadDir(r.path(eventsDir, job))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	began := make(map[TaskAttempt]bool, len(entries))
-	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), ".ndjson")
-		index, attempt, ok2 := strings.Cut(name, ".a")
-		i, err1 := strconv.Atoi(index)
-		a, err2 := strconv.Atoi(attempt)
-		if ok && ok2 && err1 == nil && err2 == nil {
-			began[TaskAttempt{i, a}] = true
-		}
-	}
-	return began, nil
 }
 
 // LastEvent reads the newest event of an attempt, and whether there is one. It reads the end of the file only.

@@ -219,10 +219,6 @@ func TestEvents(t *testing.T) {
 	if e, ok, err := r.LastEvent("j", 3, 2); !ok || err != nil || e.Done != 199 || e.Seq != 200 || e.Attempt != 2 {
 		t.Fatalf("last event %+v, %v, %v", e, ok, err)
 	}
-	began, err := r.Began("j")
-	if d := cmp.Diff(map[TaskAttempt]bool{{3, 2}: true}, began); err != nil || d != "" {
-		t.Fatalf("%v\n%s", err, d)
-	}
 }
 
 func TestLeaseIsExclusive(t *testing.T) {
