@@ -122,6 +122,7 @@ func commands(env environment) []*cli.Command {
 		newAdvanceCommand(env),
 		newCancelCommand(env),
 		newLogsCommand(env),
+		newReportCommand(env),
 		newDoctorCommand(env),
 		newRefsCommand(env),
 		newInspectCommand(env),
