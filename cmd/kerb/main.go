@@ -88,7 +88,6 @@ func newApp(env environment) *cli.App {
 		Name:                      "kerb",
 		Usage:                     "virtual Zarr stores over archives of NetCDF files, built as batch jobs",
 		Version:                   version,
-		EnableBashCompletion:      true,
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true, // patterns hold commas
 		Writer:                    env.stdout,
@@ -128,7 +127,11 @@ func commands(env environment) []*cli.Command {
 		newInspectCommand(env),
 		newVerifyCommand(env),
 		newPlotCommand(env),
+		newDapCommand(env),
+		newEditCommand(env),
 		newDemoCommand(env),
+		newCompletionCommand(env),
+		newManCommand(env),
 		newTaskCommand(env),
 	}
 }

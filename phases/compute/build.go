@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -21,12 +22,17 @@ func ahead() int { return max(4, 2*runtime.GOMAXPROCS(0)) }
 // work is what a stretch of files has to contribute: the arrays that each owns a stretch of.
 type work struct {
 	plan *virtual.Plan
+	opts Options
 	refs [][]int // by file: arrays made of references
 	vals [][]int // by file: arrays stored by value
+	link func(url string) (string, error)
 }
 
-func newWork(p *virtual.Plan) *work {
-	w := &work{plan: p, refs: make([][]int, len(p.Files)), vals: make([][]int, len(p.Files))}
+func newWork(p *virtual.Plan, opts Options) *work {
+	w := &work{plan: p, opts: opts, link: rewriter(nil), refs: make([][]int, len(p.Files)), vals: make([][]int, len(p.Files))}
+	if opts.Links != nil {
+		w.link = rewriter([]configure.Links{*opts.Links})
+	}
 	for a, owners := range p.Owners() {
 		for _, f := range owners {
 			if p.Layouts[a].Role == virtual.Decoded {
@@ -40,8 +46,8 @@ func newWork(p *virtual.Plan) *work {
 }
 
 // run visits the files from up to but not including to, several at once, and puts their references into store in the order of the files.
-// What is stored by value goes to values. Either may be nil: then that is left to another step. progress, which may be nil, is called after each file.
-func (w *work) run(ctx context.Context, open phases.Opener, from, to int, store *refparquet.Writer, values *decoded, progress func()) error {
+// What is stored by value goes to values. Either may be nil: then that is left to another step.
+func (w *work) run(ctx context.Context, from, to int, store *refparquet.Writer, values *decoded) error {
 	g, ctx := errgroup.WithContext(ctx)
 	queue := make(chan chan []entry, ahead()) // one channel a file, in order
 	spare := make(chan []entry, 4*ahead())
@@ -59,7 +65,7 @@ func (w *work) run(ctx context.Context, open phases.Opener, from, to int, store 
 			}
 			g.Go(func() error {
 				defer close(batches)
-				return w.visit(ctx, open, f, store != nil, values, batches, spare)
+				return w.visit(ctx, f, store != nil, values, batches, spare)
 			})
 		}
 		return nil
@@ -77,8 +83,8 @@ func (w *work) run(ctx context.Context, open phases.Opener, from, to int, store 
 				default:
 				}
 			}
-			if progress != nil && ctx.Err() == nil {
-				progress()
+			if w.opts.Progress != nil && ctx.Err() == nil {
+				w.opts.Progress()
 			}
 		}
 		return nil
@@ -94,13 +100,14 @@ func put(store *refparquet.Writer, e *entry) error {
 }
 
 // visit opens file f and sends what it contributes in batches.
-func (w *work) visit(ctx context.Context, open phases.Opener, f int, refs bool, values *decoded, batches chan<- []entry, spare <-chan []entry) error {
+func (w *work) visit(ctx context.Context, f int, refs bool, values *decoded, batches chan<- []entry, spare <-chan []entry) error {
 	where := &w.plan.Files[f]
-	src, err := open(ctx, where.URL)
+	src, err := w.opts.Open(ctx, where.URL)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	src = &phases.SourceFile{File: w.plan.View(f, src.File), Size: src.Size, MTime: src.MTime, Stats: src.Stats}
 	if src.Size != where.Size {
 		return phases.Errorf(phases.Damaged, "run configure again", "%s has %d bytes, but had %d when configure ran", where.URL, src.Size, where.Size)
 	}
@@ -114,7 +121,7 @@ func (w *work) visit(ctx context.Context, open phases.Opener, f int, refs bool, 
 			return ctx.Err()
 		}
 	}
-	v := &visitor{plan: w.plan, file: f, src: src, yield: func(e entry) error {
+	v := &visitor{plan: w.plan, file: f, src: src, link: w.link, yield: func(e entry) error {
 		if batch == nil {
 			select {
 			case batch = <-spare:

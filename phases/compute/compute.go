@@ -38,7 +38,8 @@ func load(d *workdirs.Dataset, opts Options) (*job, error) {
 	if c.plan, err = doc.Plan(); err != nil {
 		return nil, err
 	}
-	return c, nil
+	c.opts.Links = doc.Compute.Links
+	return c, linkable(c.plan, c.opts.Links)
 }
 
 // Run computes a dataset in this process, in one go or, when the plan says parallel, part by part, and publishes the store. It does nothing when the newest store was

@@ -23,15 +23,18 @@ const (
 
 // correctMeta writes the metadata of a store whose records are complete: the true shapes, the corrected attributes, and
 // where the store comes from. It makes the folder a store and is written last.
-func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest, version string) error {
+func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest string, opts Options) error {
 	ds := p.Dataset
 	ds.Groups = slices.Clone(ds.Groups)
 	root := &ds.Groups[0]
 	root.Attributes = append(slices.Clone(root.Attributes),
-		cdm.Attribute{Name: versionAttribute, Value: version},
+		cdm.Attribute{Name: versionAttribute, Value: opts.Version},
 		cdm.Attribute{Name: sourcesAttribute, Value: sourcesDigest(p)})
 	if digest != "" {
 		root.Attributes = append(root.Attributes, cdm.Attribute{Name: planAttribute, Value: digest})
+	}
+	if opts.Links != nil {
+		setEdits(&root.Attributes, []string{describeLinks(*opts.Links)})
 	}
 	return refparquet.WriteMetadata(dir, ds, int(recordSize))
 }
@@ -60,7 +63,7 @@ func Correct(ctx context.Context, d *workdirs.Dataset, opts Options) (string, er
 	if err := c.correctTime(ctx); err != nil {
 		return "", fmt.Errorf("dataset %s: correct time: %w", d.Code, err)
 	}
-	if err := correctMeta(c.combined(), c.plan, c.doc.Compute.RecordSize, c.digest, opts.Version); err != nil {
+	if err := correctMeta(c.combined(), c.plan, c.doc.Compute.RecordSize, c.digest, c.opts); err != nil {
 		return "", fmt.Errorf("dataset %s: correct metadata: %w", d.Code, err)
 	}
 	path, err := c.publish(ctx, c.combined())

@@ -54,7 +54,7 @@ func (c *job) writeCoordinates(ctx context.Context, final string, m *refparquet.
 	if err != nil {
 		return err
 	}
-	if err := newWork(c.plan).run(ctx, c.opts.Open, 0, len(c.plan.Files), nil, values, c.opts.Progress); err != nil {
+	if err := newWork(c.plan, c.opts).run(ctx, 0, len(c.plan.Files), nil, values); err != nil {
 		return err
 	}
 	if err := values.put(store); err != nil {

@@ -54,7 +54,7 @@ func (c *job) buildPart(ctx context.Context, dir string, from, to int) (refparqu
 		return refparquet.Manifest{}, err
 	}
 	defer store.Close()
-	if err := newWork(c.plan).run(ctx, c.opts.Open, from, to, store, nil, c.opts.Progress); err != nil {
+	if err := newWork(c.plan, c.opts).run(ctx, from, to, store, nil); err != nil {
 		return refparquet.Manifest{}, err
 	}
 	return store.FinishPart()

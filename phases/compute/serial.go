@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -18,11 +19,18 @@ type Options struct {
 	Open     phases.Opener
 	Version  string // of the program, for the store's provenance
 	Progress func() // after each file; may be nil
+
+	// Links replaces a prefix in the places of the source files, as the last thing that compute does. Nil leaves them.
+	// For a dataset of a workdir its plan decides.
+	Links *configure.Links
 }
 
 // Build writes the store of a plan into the new folder dir, in one process. Memory is bounded whatever the number of
 // references; of a cut short build nothing but the folder is left.
 func Build(ctx context.Context, p *virtual.Plan, dir string, recordSize int64, digest string, opts Options) error {
+	if err := linkable(p, opts.Links); err != nil {
+		return err
+	}
 	store, err := refparquet.Create(dir, p.Dataset.Arrays, refparquet.Options{RecordSize: int(recordSize)})
 	if err != nil {
 		return err
@@ -32,7 +40,7 @@ func Build(ctx context.Context, p *virtual.Plan, dir string, recordSize int64, d
 	if err != nil {
 		return err
 	}
-	if err := newWork(p).run(ctx, opts.Open, 0, len(p.Files), store, values, opts.Progress); err != nil {
+	if err := newWork(p, opts).run(ctx, 0, len(p.Files), store, values); err != nil {
 		return err
 	}
 	if err := values.put(store); err != nil {
@@ -41,7 +49,7 @@ func Build(ctx context.Context, p *virtual.Plan, dir string, recordSize int64, d
 	if err := store.Finish(); err != nil {
 		return err
 	}
-	return correctMeta(dir, p, recordSize, digest, opts.Version)
+	return correctMeta(dir, p, recordSize, digest, opts)
 }
 
 // put hands the arrays that are stored by value to the store.

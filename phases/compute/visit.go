@@ -25,6 +25,7 @@ type visitor struct {
 	plan  *virtual.Plan
 	file  int
 	src   *phases.SourceFile
+	link  func(url string) (string, error) // where the store finds what the file calls url
 	yield func(entry) error
 }
 
@@ -74,13 +75,21 @@ func (v *visitor) references(ctx context.Context, array int) error {
 	if !cut && !slices.Equal(src.Chunks, m.grid.Chunks) {
 		return phases.Errorf(phases.Damaged, "run configure again", "%s: variable %s has chunks %v, but had %v when configure ran", url, arr.Path, src.Chunks, m.grid.Chunks)
 	}
+	home, err := v.link(url)
+	if err != nil {
+		return err
+	}
 	next := int64(0) // the first chunk of the file's grid that has not been accounted for
 	for c, err := range v.src.Chunks(ctx, src) {
 		if err != nil {
 			return phases.SourceError(url, arr.Path, err)
 		}
 		if cut {
-			if next, err = v.cut(array, m, src, c, url); err != nil {
+			ref, err := v.reference(c, home)
+			if err != nil {
+				return err
+			}
+			if next, err = v.cut(array, m, src, ref); err != nil {
 				return err
 			}
 			continue
@@ -92,34 +101,38 @@ func (v *visitor) references(ctx context.Context, array int) error {
 			return err
 		}
 		next = c.Index + 1
-		if err := v.yield(entry{array: array, index: m.index(c.Index), ref: reference(c, url)}); err != nil {
+		ref, err := v.reference(c, home)
+		if err != nil {
+			return err
+		}
+		if err := v.yield(entry{array: array, index: m.index(c.Index), ref: ref}); err != nil {
 			return err
 		}
 	}
 	return v.unwritten(array, m, src, next, m.grid.Count()-next)
 }
 
-func reference(c cdm.Chunk, url string) virtual.Reference {
+// reference is the reference of a chunk of the file that the store finds at home.
+func (v *visitor) reference(c cdm.Chunk, home string) (ref virtual.Reference, err error) {
 	if c.Inline != nil {
-		return virtual.Reference{Inline: c.Inline}
+		return virtual.Reference{Inline: c.Inline}, nil
 	}
 	if c.URL != "" {
-		url = c.URL
+		home, err = v.link(c.URL)
 	}
-	return virtual.Reference{URL: url, Offset: c.Offset, Size: c.Size}
+	return virtual.Reference{URL: home, Offset: c.Offset, Size: c.Size}, err
 }
 
-// cut yields the pieces of an array that lies in one piece in the file. It answers how many chunks that was.
-func (v *visitor) cut(array int, m *mapping, src *cdm.Variable, c cdm.Chunk, url string) (int64, error) {
+// cut yields the pieces of an array that lies in one piece in the file, at whole. It answers how many chunks that was.
+func (v *visitor) cut(array int, m *mapping, src *cdm.Variable, whole virtual.Reference) (int64, error) {
 	piece := int64(src.Type.Size)
 	for _, n := range m.grid.Chunks {
 		piece *= n
 	}
 	n := m.grid.Count()
-	if size := max(c.Size, int64(len(c.Inline))); size != n*piece {
-		return 0, phases.Errorf(phases.Damaged, "", "%s: %s: stored in %d bytes, not in %d", url, src.Path, size, n*piece)
+	if size := max(whole.Size, int64(len(whole.Inline))); size != n*piece {
+		return 0, phases.Errorf(phases.Damaged, "", "%s: %s: stored in %d bytes, not in %d", v.plan.Files[v.file].URL, src.Path, size, n*piece)
 	}
-	whole := reference(c, url)
 	for i := range n {
 		ref := whole
 		if whole.Inline != nil {

@@ -56,11 +56,12 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 	if err != nil {
 		return nil, &phases.Error{Class: phases.Input, Err: err}
 	}
-	s, err := stores.Open(latest.Path)
+	linked, err := stores.Open(latest.Path)
 	if err != nil {
 		return nil, &phases.Error{Class: phases.Fault, Err: err, Remedy: "compute it again"}
 	}
-	defer s.Close()
+	defer linked.Close()
+	s := withoutLinks(linked, doc.Compute.Links)
 	files := stores.NewFiles()
 	defer files.Close()
 	if opts.Sample == 0 {
