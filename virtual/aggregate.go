@@ -12,12 +12,15 @@ import (
 
 // Rules are what a user may decide about joining files. The zero value decides everything from evidence.
 type Rules struct {
-	Concat      []string       // the dimensions to concatenate along; nil lets the coordinates tell
-	Keep        []string       // the variables to keep, with the coordinates that they need; nil keeps all
-	Set         map[string]any // attributes to set: "attr" or "variable.attr"
-	Remove      []string       // attributes to remove
-	InlineLimit int64          // the most bytes an array may have to be stored by value; 0 means DefaultInlineLimit
-	SkipRefused bool           // leave out variables that can't be represented, instead of failing
+	Concat       []string       // the dimensions to concatenate along; nil lets the coordinates tell
+	Keep         []string       // the variables to keep, with the coordinates that they need; nil keeps all
+	Set          map[string]any // attributes to set: "attr" or "variable.attr"
+	Remove       []string       // attributes to remove
+	InlineLimit  int64          // the most bytes an array may have to be stored by value; 0 means DefaultInlineLimit
+	SkipRefused  bool           // leave out variables that can't be represented, instead of failing
+	Identical    []string       // variables whose first file's values stand for all files', unchecked
+	Stack        []string       // variables that get the concatenated dimension as a new axis
+	NewDimension string         // a dimension that no file has, to concatenate all files along
 }
 
 // DefaultInlineLimit is the size up to which an array that can't be made of references is stored by value.
@@ -61,6 +64,7 @@ type Joiner struct {
 	notes   []Note
 	files   []File
 	drifts  []Drift
+	stacks  []Stack
 }
 
 // NewJoiner works out the concatenated dimensions and the order of the files.
@@ -70,8 +74,22 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := known(headers, rules); err != nil {
+		return nil, err
+	}
 	if j.axes, err = axes(headers, rules); err != nil {
 		return nil, err
+	}
+	if len(headers) > 1 {
+		var changed bool
+		if headers, changed = j.newDimension(headers, j.axes); changed {
+			if rules.Concat != nil {
+				rules.Concat = append(slices.Clone(rules.Concat), j.stacks[0].Axis)
+			}
+			if j.axes, err = axes(headers, rules); err != nil {
+				return nil, err
+			}
+		}
 	}
 	order := make([]int, len(headers))
 	for i := range order {
@@ -110,7 +128,26 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 		}
 		j.files = append(j.files, f)
 	}
+	j.stackScalars()
 	return j, nil
+}
+
+// known refuses rules that name what no file has.
+func known(headers []*Header, rules Rules) error {
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"identical", rules.Identical}, {"stack", rules.Stack}} {
+		for _, name := range list.names {
+			if !slices.ContainsFunc(headers, func(h *Header) bool { return h.Variable(name) != nil }) {
+				return fmt.Errorf("%s: no file has a variable %q", list.key, name)
+			}
+		}
+	}
+	if rules.NewDimension != "" && slices.Contains(dimensions(headers), rules.NewDimension) {
+		return fmt.Errorf("new_dimension: the files have a dimension %q already; name it under concat", rules.NewDimension)
+	}
+	return nil
 }
 
 func (j *Joiner) note(subject, decision, evidence, from string) {
@@ -191,21 +228,6 @@ func (j *Joiner) wanted(h *Header, v *Variable) bool {
 	return false
 }
 
-// paths lists the variables of all files in the order in which they are met.
-func (j *Joiner) paths() []string {
-	var list []string
-	seen := map[string]bool{}
-	for _, h := range j.headers {
-		for _, v := range h.Variables {
-			if !seen[v.Path] {
-				seen[v.Path] = true
-				list = append(list, v.Path)
-			}
-		}
-	}
-	return list
-}
-
 // layoutOf maps each axis of v to its concatenated dimension, or -1.
 func (j *Joiner) layoutOf(v *Variable) []int {
 	lay := make([]int, len(v.Axes))
@@ -215,15 +237,17 @@ func (j *Joiner) layoutOf(v *Variable) []int {
 	return lay
 }
 
-// tile identifies the stretch of the concatenated dimensions that file i holds of an array.
-func tile(f *File, layout []int) string {
+// tile identifies the stretch of the concatenated dimensions that a file holds of an array; empty is true when
+// the file has the dimension but no element of it.
+func tile(f *File, layout []int) (key string, empty bool) {
 	var b strings.Builder
 	for _, ax := range layout {
 		if ax >= 0 {
+			empty = empty || f.Length[ax] == 0
 			fmt.Fprintf(&b, "%d,", f.Start[ax])
 		}
 	}
-	return b.String()
+	return b.String(), empty
 }
 
 // Content is a variable of a file whose values have to be known.
@@ -239,12 +263,18 @@ func (j *Joiner) Headers() []*Header { return j.headers }
 // caller reads them and calls SetContent of the header.
 func (j *Joiner) Unread() []Content {
 	var list []Content
-	for _, path := range j.paths() {
+	for _, path := range pathsOf(j.headers) {
+		if slices.Contains(j.rules.Identical, path) {
+			continue
+		}
 		byTile := map[string][]int{}
 		var order []string
 		for i, h := range j.headers {
 			if v := h.Variable(path); v != nil {
-				k := tile(&j.files[i], j.layoutOf(v))
+				k, empty := tile(&j.files[i], j.layoutOf(v))
+				if empty {
+					continue
+				}
 				if byTile[k] == nil {
 					order = append(order, k)
 				}
@@ -267,11 +297,11 @@ func (j *Joiner) Unread() []Content {
 
 // Plan joins the files. A disagreement is a *DriftError that names files and variables.
 func (j *Joiner) Plan() (*Plan, error) {
-	p := &Plan{Files: j.files}
+	p := &Plan{Files: j.files, Stacks: j.stacks}
 	for _, ax := range j.axes {
 		p.Axes = append(p.Axes, Axis{ax.path, ax.length()})
 	}
-	paths := j.paths()
+	paths := pathsOf(j.headers)
 	for i, h := range j.headers {
 		j.files[i].Lacks = nil
 		for _, path := range paths {
@@ -280,7 +310,7 @@ func (j *Joiner) Plan() (*Plan, error) {
 			}
 		}
 	}
-	if len(j.axes) == 0 && len(j.headers) > 1 && !j.disjoint() {
+	if len(j.axes) == 0 && len(j.headers) > 1 && !disjoint(j.headers) {
 		return nil, &DriftError{[]Drift{{File: j.headers[1].URL, Against: j.headers[0].URL, Variable: "all variables",
 			What: "place", Got: "the same", Want: errNothingToJoin.Error()}}}
 	}
@@ -301,10 +331,10 @@ func (j *Joiner) Plan() (*Plan, error) {
 }
 
 // disjoint reports whether no variable but identical ones is in two files, so that the files are merged side by side.
-func (j *Joiner) disjoint() bool {
+func disjoint(headers []*Header) bool {
 	holders := map[string]int{}
 	coord := map[string]bool{}
-	for _, h := range j.headers {
+	for _, h := range headers {
 		for _, v := range h.Variables {
 			holders[v.Path]++
 			coord[v.Path] = coord[v.Path] || v.Coordinate() || len(v.Shape) == 0
@@ -319,7 +349,7 @@ func (j *Joiner) disjoint() bool {
 			shared++
 		}
 	}
-	return single > 0 && (shared == 0 || single >= len(j.headers))
+	return single > 0 && (shared == 0 || single >= len(headers))
 }
 
 // array joins one variable of all files that hold it.
@@ -344,9 +374,12 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 			j.drift(i, home, path, what, got, want)
 			continue
 		}
-		k := tile(&j.files[i], lay)
+		k, empty := tile(&j.files[i], lay)
+		if empty {
+			continue
+		}
 		if owner, ok := tiles[k]; ok {
-			if o := j.headers[owner].Variable(path); o.Content != v.Content {
+			if o := j.headers[owner].Variable(path); o.Content != v.Content && !container(v) && !slices.Contains(j.rules.Identical, path) {
 				j.drift(i, owner, path, "content", "another", "the values must be the same, for the files share their place")
 			}
 			continue
@@ -370,7 +403,7 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 	for _, ax := range lay {
 		if ax >= 0 && !seen[ax] {
 			seen[ax] = true
-			want *= len(j.axes[ax].segments)
+			want *= j.axes[ax].stretches()
 		}
 	}
 	if len(tiles) != want {
@@ -394,6 +427,9 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 	owners := make([]int, 0, len(tiles))
 	for _, i := range tiles {
 		owners = append(owners, i)
+	}
+	if len(owners) == 0 { // all files are empty
+		owners = append(owners, home)
 	}
 	slices.Sort(owners)
 	if !j.fit(&arr, &layout, path, owners) {
@@ -419,7 +455,8 @@ func (j *Joiner) drift(i, against int, path, what, got, want string) {
 // missing reports the first stretch that no file holds.
 func (j *Joiner) missing(path string, lay []int, tiles map[string]int, want int) {
 	for i, h := range j.headers {
-		if _, ok := tiles[tile(&j.files[i], lay)]; !ok && h.Variable(path) == nil {
+		k, empty := tile(&j.files[i], lay)
+		if _, ok := tiles[k]; !ok && !empty && h.Variable(path) == nil {
 			j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: "variable", Got: "absent", Want: "other files have it"})
 			return
 		}
@@ -451,7 +488,7 @@ func noteAttributes(v, first *Variable, differing map[string]string, url string)
 // fit decides whether an array along concatenated dimensions is made of references or stored by value.
 func (j *Joiner) fit(arr *Array, layout *Layout, path string, owners []int) bool {
 	first := j.headers[owners[0]].Variable(path)
-	if first.Coordinate() || j.retimed(path, owners) {
+	if first.Coordinate() || j.retimed(path, owners) || j.scalar(path) {
 		return j.decode(arr, layout, path, owners)
 	}
 	var obstacle Drift
@@ -476,6 +513,12 @@ func (j *Joiner) fit(arr *Array, layout *Layout, path string, owners []int) bool
 	}
 	j.note(path, "stored by value", obstacle.String(), "evidence")
 	return j.decode(arr, layout, path, owners)
+}
+
+// scalar reports whether a variable is a scalar in the files.
+func (j *Joiner) scalar(path string) bool {
+	v := j.headers[0].Variable(path)
+	return v != nil && len(v.Shape) == 1 && slices.ContainsFunc(j.stacks, func(s Stack) bool { return slices.Contains(s.Variables, path) })
 }
 
 func decodedSize(a *Array) int64 {
@@ -514,7 +557,7 @@ func (j *Joiner) chunks(path string, lay []int, owners []int) ([]int64, Drift) {
 			continue
 		}
 		for _, s := range j.axes[ax].segments {
-			if s.start%chunks[d] != 0 {
+			if s.length > 0 && s.start%chunks[d] != 0 {
 				return nil, Drift{s.file, j.headers[owners[0]].URL, path, "start along " + j.axes[ax].path, fmt.Sprint(s.start),
 					fmt.Sprintf("chunks are %d long and a file must start on a multiple of that", chunks[d])}
 			}

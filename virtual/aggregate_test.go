@@ -273,7 +273,7 @@ func TestMerge(t *testing.T) {
 func TestRoles(t *testing.T) {
 	small := func(i int64) *Variable { return data("small", "time", []int64{1}, []int64{512}) }
 	crs := func(content string) *Variable {
-		v := data("crs", "", nil, nil)
+		v := data("crs", "two", []int64{2}, []int64{2})
 		v.Content = content
 		return v
 	}

@@ -28,6 +28,17 @@ type axis struct {
 	from     string
 }
 
+// stretches is the number of stretches that have elements.
+func (a *axis) stretches() int {
+	n := 0
+	for _, s := range a.segments {
+		if s.length > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (a *axis) length() int64 {
 	n := int64(0)
 	for _, s := range a.segments {
@@ -45,7 +56,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 	var open []string // dimensions without a coordinate that files may be concatenated along when no coordinate tells them apart
 	for _, path := range dimensions(headers) {
 		wanted := slices.Contains(rules.Concat, path)
-		if rules.Concat != nil && !wanted {
+		if rules.Concat != nil && !wanted || slices.Contains(rules.Identical, path) {
 			continue
 		}
 		a, varies, err := segmented(headers, path)

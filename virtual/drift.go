@@ -96,8 +96,21 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		}
 		return "attribute " + name, show(a), show(b)
 	}
+	if container(first) {
+		for _, list := range [][]cdm.Attribute{first.Attributes, v.Attributes} {
+			for _, x := range list {
+				a, b := cdm.Lookup(v.Attributes, x.Name), cdm.Lookup(first.Attributes, x.Name)
+				if x.Name != "long_name" && x.Name != "comment" && !sameValue(a, b) {
+					return "attribute " + x.Name, show(a), show(b)
+				}
+			}
+		}
+	}
 	return "", "", ""
 }
+
+// container reports whether v is a grid mapping: its attributes say all, and its value says nothing (CF conventions 5.6).
+func container(v *Variable) bool { return v.Attribute("grid_mapping_name") != nil }
 
 // storage compares how a variable is stored with the first file's: differences here matter only to arrays that are
 // made of references.

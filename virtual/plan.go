@@ -12,6 +12,7 @@ type Plan struct {
 	Layouts []Layout // of Dataset.Arrays, in the same order
 	Axes    []Axis   // the concatenated dimensions
 	Files   []File   // in order along the axes
+	Stacks  []Stack  // the axes that variables have in the dataset only
 	Notes   []Note   // why it is so
 }
 
@@ -106,7 +107,7 @@ func (p *Plan) Owners() [][]int {
 			if lacks[f][p.Dataset.Arrays[a].Path] {
 				continue
 			}
-			if k := tile(&p.Files[f], p.Layouts[a].Axes); !seen[k] {
+			if k, empty := tile(&p.Files[f], p.Layouts[a].Axes); !empty && !seen[k] {
 				seen[k] = true
 				out[a] = append(out[a], f)
 			}

@@ -24,18 +24,16 @@ import (
 
 type refsOptions struct {
 	output        string
-	concat        []string
-	keep          []string
+	rules         virtual.Rules
 	onUnsupported string
 	recordSize    int64
-	inlineLimit   int64
 	overwrite     bool
 	stats         bool
 }
 
 func newRefsCommand(env environment) *cli.Command {
 	var opts refsOptions
-	var concat, keep cli.StringSlice
+	var concat, keep, stack, identical cli.StringSlice
 	return &cli.Command{
 		Name:      "refs",
 		Usage:     "references straight from files, without a workdir",
@@ -50,10 +48,13 @@ Example:
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the store: `OUT.parq` (a folder of parquet records) or OUT.json", Required: true, Destination: &opts.output},
 			&cli.StringSliceFlag{Name: "concat", Usage: "concatenate along `DIM`; may be repeated; the coordinates tell when it isn't given", Destination: &concat},
+			&cli.StringFlag{Name: "new-dimension", Usage: "concatenate along a dimension `DIM` that no file has", Destination: &opts.rules.NewDimension},
+			&cli.StringSliceFlag{Name: "stack", Usage: "stack `VAR`, which differs from file to file, along the concatenated dimension; may be repeated", Destination: &stack},
+			&cli.StringSliceFlag{Name: "identical", Usage: "take the first file's values of `VAR` for all files, unchecked; may be repeated", Destination: &identical},
 			&cli.StringSliceFlag{Name: "variable", Usage: "keep `VAR` and what it needs; may be repeated", Destination: &keep},
 			&cli.StringFlag{Name: "on-unsupported", Value: "fail", Usage: "what to do with variables that a store can't represent: `fail` or skip", Destination: &opts.onUnsupported},
 			&cli.Int64Flag{Name: "record-size", Value: 100_000, Usage: "references a parquet record", Destination: &opts.recordSize},
-			&cli.Int64Flag{Name: "inline-limit", Value: virtual.DefaultInlineLimit, Usage: "the most `BYTES` of an array stored by value where references can't stand for it", Destination: &opts.inlineLimit},
+			&cli.Int64Flag{Name: "inline-limit", Value: virtual.DefaultInlineLimit, Usage: "the most `BYTES` of an array stored by value where references can't stand for it", Destination: &opts.rules.InlineLimit},
 			&cli.BoolFlag{Name: "overwrite", Usage: "replace a store that exists", Destination: &opts.overwrite},
 			&cli.BoolFlag{Name: "stats", Usage: "print requests, bytes and times", Destination: &opts.stats},
 		},
@@ -63,9 +64,10 @@ Example:
 				return err
 			}
 			if c.IsSet("concat") {
-				opts.concat = concat.Value()
+				opts.rules.Concat = concat.Value()
 			}
-			opts.keep = keep.Value()
+			opts.rules.Keep, opts.rules.Stack, opts.rules.Identical = keep.Value(), stack.Value(), identical.Value()
+			opts.rules.SkipRefused = opts.onUnsupported == "skip"
 			return runRefs(c.Context, args, opts, env)
 		},
 	}
@@ -94,12 +96,15 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	}
 	began := time.Now()
 	meter := &meter{}
-	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, virtual.Rules{Concat: opts.concat, Keep: opts.keep, InlineLimit: opts.inlineLimit, SkipRefused: opts.onUnsupported == "skip"})
+	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, opts.rules)
 	if err != nil {
 		return err
 	}
 	joined := time.Now()
-	dir, err := os.MkdirTemp(filepath.Dir(output), ".kerb-refs-*")
+	if err := workdirs.RemoveLeftovers(filepath.Dir(output), filepath.Base(output)); err != nil {
+		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that you may write to"}
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(output), workdirs.TempPattern(output))
 	if err != nil {
 		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that you may write to"}
 	}
@@ -136,7 +141,14 @@ func place(ctx context.Context, store, output string, json, overwrite bool) erro
 			return err
 		}
 		defer s.Close()
-		return workdirs.WriteFile(output, func(w io.Writer) error { return refjson.Write(ctx, w, s) })
+		whole := filepath.Join(filepath.Dir(store), "store.json")
+		if err := workdirs.WriteFile(whole, func(w io.Writer) error { return refjson.Write(ctx, w, s) }); err != nil {
+			return err
+		}
+		if err := os.Rename(whole, output); err != nil {
+			return err
+		}
+		return workdirs.SyncDir(filepath.Dir(output))
 	}
 	err := workdirs.PublishDir(store, output)
 	if !errors.Is(err, fs.ErrExist) || !overwrite {

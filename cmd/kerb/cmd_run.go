@@ -91,6 +91,9 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 	if err != nil {
 		return err
 	}
+	if err := d.RemoveLeftovers(); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
 	for _, p := range want {
 		began := time.Now()
 		result, text, err := runPhase(ctx, newWorker(w), p, d, opts)

@@ -107,7 +107,7 @@ func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source
 
 func (o Override) rules(def workdirs.Definition) virtual.Rules {
 	rules := virtual.Rules{Concat: o.Concat, Keep: def.Keep, Set: map[string]any{}, Remove: slices.Concat(def.Removals, o.Remove),
-		InlineLimit: o.InlineLimit, SkipRefused: o.Unsupported == "skip"}
+		InlineLimit: o.InlineLimit, SkipRefused: o.Unsupported == "skip", Identical: o.Identical, Stack: o.Stack, NewDimension: o.NewDim}
 	if len(o.Variables) > 0 {
 		rules.Keep = o.Variables
 	}

@@ -21,6 +21,7 @@ type Document struct {
 	Code    string                     `json:"proj_code"`
 	Compute Compute                    `json:"compute"`
 	Axes    []axisJSON                 `json:"concatenated"`
+	Stacks  []virtual.Stack            `json:"stacked,omitempty"` // dimensions that the files don't have
 	Arrays  []arrayJSON                `json:"variables"`
 	Notes   []virtual.Note             `json:"decisions"`
 	Meta    map[string]json.RawMessage `json:"metadata"` // as .zmetadata will have it
@@ -78,7 +79,7 @@ func NewDocument(code string, p *virtual.Plan, c Compute) (*Document, error) {
 	if err != nil {
 		return nil, &phases.Error{Class: phases.Unsupported, Err: fmt.Errorf("dataset %s: %w", code, err)}
 	}
-	d := &Document{Code: code, Compute: c, Notes: p.Notes, Meta: map[string]json.RawMessage{}}
+	d := &Document{Code: code, Compute: c, Stacks: p.Stacks, Notes: p.Notes, Meta: map[string]json.RawMessage{}}
 	for _, e := range meta {
 		d.Meta[e.Key] = pythonless(e.JSON)
 		d.Order = append(d.Order, e.Key)
@@ -106,7 +107,7 @@ func pythonless(text []byte) json.RawMessage {
 
 // Plan is the inverse of NewDocument.
 func (d *Document) Plan() (*virtual.Plan, error) {
-	p := &virtual.Plan{Notes: d.Notes}
+	p := &virtual.Plan{Notes: d.Notes, Stacks: d.Stacks}
 	var meta zarr.Metadata
 	for _, key := range d.Order {
 		text := d.Meta[key]

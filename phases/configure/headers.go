@@ -77,7 +77,7 @@ func (r *Reader) header(ctx context.Context, f *phases.SourceFile, url string) (
 	}
 	for i, v := range h.Variables {
 		if v.Refused == nil && wantsValues(v) {
-			raw, sum, err := content(ctx, f, vars[v.Path], v.Coordinate())
+			raw, sum, err := content(ctx, f, vars[v.Path], v.Coordinate() || len(v.Shape) == 0)
 			if err != nil {
 				return nil, phases.SourceError(url, v.Path, err)
 			}

@@ -16,20 +16,23 @@ import (
 
 // Override is override.yaml: what a user decides instead of configure. A key that is not here is an error.
 type Override struct {
-	Concat      []string       `yaml:"concat"`       // dimensions to concatenate along
-	Variables   []string       `yaml:"variables"`    // to keep
-	Attributes  map[string]any `yaml:"attributes"`   // to set: "attr" or "variable.attr"
-	Remove      []string       `yaml:"remove"`       // attributes to remove
-	Compute     string         `yaml:"compute"`      // serial or parallel
-	Parts       int            `yaml:"parts"`        // number of parts
-	Format      string         `yaml:"format"`       // parquet or json
-	RecordSize  int64          `yaml:"record_size"`  // references a record
-	Memory      string         `yaml:"memory"`       // of a compute task: 4G
-	Time        string         `yaml:"time"`         // of a compute task: 2h
-	InlineLimit int64          `yaml:"inline_limit"` // the most bytes of an array stored by value
-	Unsupported string         `yaml:"unsupported"`  // fail or skip
-	Drift       string         `yaml:"drift"`        // fail or exclude
-	Links       *Links         `yaml:"links"`        // from: and to: prefixes of the places of source files in the store
+	Concat      []string       `yaml:"concat"`        // dimensions to concatenate along
+	NewDim      string         `yaml:"new_dimension"` // a dimension that no file has, to concatenate all files along
+	Stack       []string       `yaml:"stack"`         // variables that differ from file to file, to be stacked along the concatenated dimension
+	Identical   []string       `yaml:"identical"`     // variables that differ a little: the first file's values stand for all
+	Variables   []string       `yaml:"variables"`     // to keep
+	Attributes  map[string]any `yaml:"attributes"`    // to set: "attr" or "variable.attr"
+	Remove      []string       `yaml:"remove"`        // attributes to remove
+	Compute     string         `yaml:"compute"`       // serial or parallel
+	Parts       int            `yaml:"parts"`         // number of parts
+	Format      string         `yaml:"format"`        // parquet or json
+	RecordSize  int64          `yaml:"record_size"`   // references a record
+	Memory      string         `yaml:"memory"`        // of a compute task: 4G
+	Time        string         `yaml:"time"`          // of a compute task: 2h
+	InlineLimit int64          `yaml:"inline_limit"`  // the most bytes of an array stored by value
+	Unsupported string         `yaml:"unsupported"`   // fail or skip
+	Drift       string         `yaml:"drift"`         // fail or exclude
+	Links       *Links         `yaml:"links"`         // from: and to: prefixes of the places of source files in the store
 }
 
 // loadOverride reads a dataset's override.yaml; the zero Override when there is none.
