@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A lease lets one process at a time drive a group. It is a file, lease/REVISION.json, made with link(2), which is atomic
+// Lease lets one process at a time drive a group. It is a file, lease/REVISION.json, made with link(2), which is atomic
 // also over NFS; the highest revision is the holder's, and revisions only ever grow, so that what a holder writes can be
 // told from what its predecessor writes late (fencing).
 //

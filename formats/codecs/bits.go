@@ -65,6 +65,3 @@ func (r *bitReader) zeros() int {
 		r.acc, r.n = 0, 0
 	}
 }
-
-// left says how many bits haven't been read.
-func (r *bitReader) left() int { return 8*(len(r.src)-r.pos) + int(r.n) }

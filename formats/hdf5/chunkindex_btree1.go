@@ -87,7 +87,7 @@ func (t *btree1Walk) leaf(data []byte, off int64) error {
 		for i := 0; next && i < last; i++ {
 			next = binary.LittleEndian.Uint64(key[8*i:]) == t.at[i]
 		}
-		inside := true
+		var inside bool
 		if next {
 			t.at[last] += step
 			t.index++

@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"sort"
 	"strconv"
 	"strings"
 	"testing"
@@ -384,13 +383,4 @@ func pythonHex(x float64) string {
 	mantissa, exponent, _ := strings.Cut(s, "p")
 	n, _ := strconv.Atoi(exponent)
 	return fmt.Sprintf("%sp%+d", mantissa, n)
-}
-
-func sorted[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
 }
