@@ -202,7 +202,7 @@ func (t *taskRun) one(ctx context.Context, item scheduler.Item, before string) (
 		files++
 		if now := time.Now(); now.Sub(last) >= eventEvery {
 			last = now
-			_ = t.events.Append(workdirs.Event{Code: item.Code, Done: files}) // best effort: work does not stop for it
+			_, _ = t.events.Append(workdirs.Event{Code: item.Code, Done: files}) // best effort: work does not stop for it
 		}
 	}
 	err := t.guarded(ctx, item, progress)
