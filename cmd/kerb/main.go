@@ -129,6 +129,7 @@ func commands(env environment) []*cli.Command {
 		newPlotCommand(env),
 		newDapCommand(env),
 		newEditCommand(env),
+		newAppendCommand(env),
 		newDemoCommand(env),
 		newCompletionCommand(env),
 		newManCommand(env),

@@ -31,7 +31,11 @@ func load(d *workdirs.Dataset, opts Options) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &job{dataset: d, doc: doc, opts: opts}
+	return newJob(d, doc, opts)
+}
+
+func newJob(d *workdirs.Dataset, doc *configure.Document, opts Options) (c *job, err error) {
+	c = &job{dataset: d, doc: doc, opts: opts}
 	if c.digest, err = doc.Digest(); err != nil {
 		return nil, err
 	}

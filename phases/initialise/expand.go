@@ -20,6 +20,14 @@ import (
 // statters bounds how many files are asked for their size at once.
 const statters = 16
 
+// Find finds the files that a recorded pattern stands for today.
+func Find(ctx context.Context, pattern string) ([]workdirs.Source, error) {
+	if !filepath.IsAbs(pattern) && !isURL(pattern) {
+		return nil, fmt.Errorf("the pattern %s is relative, and to what is not known any more", pattern)
+	}
+	return expand(ctx, pattern, "/")
+}
+
 // expand finds the files that a pattern, or a list of paths, stands for, in natural order, with their sizes and times.
 func expand(ctx context.Context, pattern, base string) ([]workdirs.Source, error) {
 	var paths []string

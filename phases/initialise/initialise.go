@@ -36,7 +36,11 @@ func Expand(ctx context.Context, list string, entries []Entry, base string) ([]D
 		if err != nil {
 			return nil, refuse(1, err)
 		}
-		def := workdirs.Definition{Code: e.Code, Pattern: e.Pattern, Keep: e.Keep, Files: len(sources)}
+		pattern := e.Pattern
+		if !isURL(pattern) {
+			pattern = absolute(pattern, base)
+		}
+		def := workdirs.Definition{Code: e.Code, Pattern: pattern, Keep: e.Keep, Files: len(sources)}
 		for _, s := range sources {
 			def.Bytes += s.Size
 		}

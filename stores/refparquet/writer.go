@@ -295,11 +295,8 @@ func (w *Writer) finishRecord(a *arrayWriter, r *openRecord) error {
 }
 
 func (w *Writer) write(a *arrayWriter, n int64, r *rows) error {
-	if !a.made {
-		if err := os.MkdirAll(filepath.Join(w.dir, filepath.FromSlash(a.path)), 0o777); err != nil {
-			return fmt.Errorf("create store: %w", err)
-		}
-		a.made = true
+	if err := w.folder(a); err != nil {
+		return err
 	}
 	rec, err := writeRecord(filepath.Join(w.dir, recordPath(a.path, n)), w.encoder, &w.buf, r, os.O_EXCL)
 	if err != nil {
@@ -307,6 +304,18 @@ func (w *Writer) write(a *arrayWriter, n int64, r *rows) error {
 	}
 	rec.Array, rec.N = a.path, n
 	w.records = append(w.records, rec)
+	return nil
+}
+
+// folder makes the array's folder.
+func (w *Writer) folder(a *arrayWriter) error {
+	if a.made {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Join(w.dir, filepath.FromSlash(a.path)), 0o777); err != nil {
+		return fmt.Errorf("create store: %w", err)
+	}
+	a.made = true
 	return nil
 }
 
