@@ -70,7 +70,7 @@ func newArchive(t testing.TB) *archive {
 		}
 		if i == 0 {
 			for _, v := range f.Root().Variables {
-				arr := virtual.Array{Path: v.Path, Type: v.Type, Grid: virtual.Grid{Shape: slices.Clone(v.Shape), Chunks: slices.Clone(v.Chunks)}}
+				arr := virtual.Array{Path: v.Path, Type: v.Type, Dimensions: v.Dimensions, Attributes: slices.Clone(v.Attributes), Grid: virtual.Grid{Shape: slices.Clone(v.Shape), Chunks: slices.Clone(v.Chunks)}}
 				lay := virtual.Layout{Role: virtual.Identical, Axes: []int{-1}}
 				switch v.Path {
 				case "temp":

@@ -18,34 +18,71 @@ type Subject struct {
 	Plan  *virtual.Plan // that the store was made by
 	Fetch zarr.Fetch    // reads what references point to
 	Open  phases.Opener // opens source files afresh
+	Known []Fault       // that are accepted
 }
 
-// Check does all checks: of the sources, of the arrays, of the references, and of about n chunks of
-// values (see [Values]). When the arrays are wrong nothing more can be said, and the last two are left out.
+// Check does all checks: of the sources, of the arrays, of the metadata, of the references, and of about n chunks of
+// values (see [Values]). An array that is not the plan's is left out of the last three, which can say nothing about it.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
+	fail := func(check string, err error) (*Report, error) {
+		return nil, fmt.Errorf("%s: %s: %w", s.Name, check, err)
+	}
+	plan, err := normalPlan(s.Plan)
+	if err != nil {
+		return fail("plan", err)
+	}
 	sources := NewSources(planned(s.Plan, s.Open))
-	stale, err := Stale(ctx, s.Plan.Files, sources)
+	stale, err := Stale(ctx, plan.Files, sources)
 	if err != nil {
-		return nil, fmt.Errorf("%s: sources: %w", s.Name, err)
+		return fail("sources", err)
 	}
-	arrays := Arrays(s.Store.Dataset(), s.Plan.Dataset)
-	if len(arrays.Faults) > 0 {
-		return NewReport(s.Name, seed, stale, arrays), nil
-	}
-	locator := FromPlan(s.Plan)
-	reader, err := NewReader(s.Store, s.Fetch)
+	arrays, sound := Arrays(s.Store.Dataset(), plan.Dataset)
+	store := subset{s.Store, sound}
+	locator := FromPlan(plan)
+	reader, err := NewReader(store, s.Fetch)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
+		return fail("arrays", err)
 	}
-	references, err := References(ctx, s.Store, locator, sources)
+	metadata, err := Metadata(ctx, store, reader, plan, sources)
 	if err != nil {
-		return nil, fmt.Errorf("%s: references: %w", s.Name, err)
+		return fail("metadata", err)
 	}
-	values, err := Values(ctx, s.Store, reader, locator, sources, n, seed)
+	references, err := References(ctx, store, locator, sources)
 	if err != nil {
-		return nil, fmt.Errorf("%s: values: %w", s.Name, err)
+		return fail("references", err)
 	}
-	return NewReport(s.Name, seed, stale, arrays, references, values), nil
+	values, err := Values(ctx, store, reader, locator, sources, n, seed)
+	if err != nil {
+		return fail("values", err)
+	}
+	return newReport(s.Name, seed, s.Known, []*Result{stale, arrays, metadata, references, values}), nil
+}
+
+// subset is a store of which some arrays are left out.
+type subset struct {
+	zarr.Store
+	dataset virtual.Dataset
+}
+
+func (s subset) Dataset() virtual.Dataset { return s.dataset }
+
+// normalPlan is a plan whose dataset is as it is read back from a store: attributes have the types that JSON keeps.
+func normalPlan(p *virtual.Plan) (*virtual.Plan, error) {
+	m, err := zarr.NewMetadata(p.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	out := *p
+	if out.Dataset, err = m.Dataset(); err != nil {
+		return nil, err
+	}
+	out.Layouts = make([]virtual.Layout, len(out.Dataset.Arrays))
+	for i, a := range out.Dataset.Arrays {
+		if was := p.Dataset.Array(a.Path); was < len(p.Layouts) {
+			out.Layouts[i] = p.Layouts[was]
+		}
+	}
+	return &out, nil
 }
 
 // planned opens files as the plan sees them.

@@ -49,7 +49,7 @@ func newBox(a *virtual.Array, raw []byte, start []int64) (*box, error) {
 type difference struct{ want, got string }
 
 // compare holds the part of the box that p is against its values in the source; nil when they are the same.
-func (c *values) compare(a *virtual.Array, b *box, p *Piece, f cdm.File, v *cdm.Variable, want []byte) (*difference, error) {
+func compare(a *virtual.Array, b *box, p *Piece, f cdm.File, v *cdm.Variable, want []byte) (*difference, error) {
 	var same func(at, in int64) bool       // element by element
 	var sameRun func(at, in, n int64) bool // a shortcut for many
 	var show func(at, in int64) (want, got string)

@@ -17,6 +17,7 @@ const (
 	Repeated   Kind = "repeated"   // two chunks of an array that are the same bytes
 	Missing    Kind = "missing"    // a chunk without a reference that its source has
 	Misplaced  Kind = "misplaced"  // a reference to other bytes than the source's chunk
+	Attribute  Kind = "attribute"  // an attribute or fill value that is not the files'
 	Value      Kind = "value"      // values that are not the source's
 	Type       Kind = "type"       // an array whose type or rank is not its source's
 	Unlocated  Kind = "unlocated"  // a part of an array that belongs to no file
@@ -37,19 +38,27 @@ type Fault struct {
 
 // String is one line.
 func (f Fault) String() string {
-	var b strings.Builder
-	b.WriteString(string(f.Kind))
+	return fmt.Sprintf("%s: expected %s, found %s", f.where(), f.Expected, f.Found)
+}
+
+// where is the fault's kind and place.
+func (f Fault) where() string {
+	s := string(f.Kind)
 	if f.Variable != "" {
-		fmt.Fprintf(&b, " %s", f.Variable)
+		s += " " + f.Variable
 	}
 	if f.Chunk != nil {
-		fmt.Fprintf(&b, " chunk %s", key(f.Chunk))
+		s += " chunk " + key(f.Chunk)
 	}
 	if f.File != "" {
-		fmt.Fprintf(&b, " of %s", f.File)
+		s += " of " + f.File
 	}
-	fmt.Fprintf(&b, ": expected %s, found %s", f.Expected, f.Found)
-	return b.String()
+	return s
+}
+
+// write is the fault as a report shows it, on three lines.
+func (f Fault) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  %s\n    expected %s\n    found    %s\n", f.where(), f.Expected, f.Found)
 }
 
 // Result is what one check found.
@@ -60,22 +69,45 @@ type Result struct {
 	Faults  []Fault `json:"faults,omitempty"`
 	// More is the number of faults that are not listed: of each kind and variable the first are.
 	More int64 `json:"more,omitempty"`
+	// Accepted is the number of faults that were known, and are neither listed nor counted.
+	Accepted int64 `json:"accepted,omitempty"`
 
-	listed map[string]int
+	kept map[string]int
 }
 
-// maxListed is how many faults of one kind and variable are listed; a shifted array has one for each chunk.
-const maxListed = 20
+// Of the faults of one kind and variable maxKept are kept, so that known ones can be told from others, and maxListed shown: a
+// shifted array has one for each chunk.
+const (
+	maxKept   = 10000
+	maxListed = 20
+)
 
 func (r *Result) add(f Fault) {
-	key := string(f.Kind) + "\x00" + f.Variable
-	if r.listed == nil {
-		r.listed = make(map[string]int)
+	if r.kept == nil {
+		r.kept = make(map[string]int)
 	}
-	if r.listed[key] == maxListed {
+	if r.kept[f.class()] == maxKept {
 		r.More++
 		return
 	}
-	r.listed[key]++
+	r.kept[f.class()]++
 	r.Faults = append(r.Faults, f)
+}
+
+// class is what faults are counted by.
+func (f *Fault) class() string { return string(f.Kind) + "\x00" + f.Variable }
+
+// shorten leaves maxListed faults of each kind and variable.
+func (r *Result) shorten() {
+	listed := make(map[string]int)
+	var short []Fault
+	for _, f := range r.Faults {
+		if listed[f.class()] == maxListed {
+			r.More++
+			continue
+		}
+		listed[f.class()]++
+		short = append(short, f)
+	}
+	r.Faults = short
 }

@@ -23,12 +23,23 @@ type Report struct {
 	Seed    uint64    `json:"seed"` // of the sample of values
 	Faults  int64     `json:"faults"`
 	Checks  []*Result `json:"checks"`
+	// Gone are the known faults that were not found any more.
+	Gone []Fault `json:"gone,omitempty"`
+	// Large is the large plot's reduction, Client the check through xarray; nil when there was none.
+	Large  *Large  `json:"large_plot,omitempty"`
+	Client *Client `json:"client,omitempty"`
 }
 
 // NewReport joins the results of the checks of a store. A store passes when nothing was found.
 func NewReport(store string, seed uint64, checks ...*Result) *Report {
-	r := &Report{Store: store, Verdict: Passed, Seed: seed, Checks: checks}
+	return newReport(store, seed, nil, checks)
+}
+
+// newReport leaves out the faults that are known.
+func newReport(store string, seed uint64, known []Fault, checks []*Result) *Report {
+	r := &Report{Store: store, Verdict: Passed, Seed: seed, Checks: checks, Gone: accept(known, checks)}
 	for _, c := range checks {
+		c.shorten()
 		r.Faults += int64(len(c.Faults)) + c.More
 	}
 	if r.Faults > 0 {
@@ -43,7 +54,7 @@ func (r *Report) JSON() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// String is the report for people: the verdict, a line for each check, and a line for each fault.
+// String is the report for people: the verdict, a line for each check, and a paragraph for each fault.
 func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", r.Verdict, r.Store)
@@ -52,14 +63,34 @@ func (r *Report) String() string {
 	}
 	b.WriteByte('\n')
 	for _, c := range r.Checks {
-		fmt.Fprintf(&b, "  %-12s %d %s checked, faults: %d\n", c.Check, c.Checked, c.Unit, int64(len(c.Faults))+c.More)
+		fmt.Fprintf(&b, "  %-12s %d %s checked, faults: %d", c.Check, c.Checked, c.Unit, int64(len(c.Faults))+c.More)
+		if c.Accepted > 0 {
+			fmt.Fprintf(&b, ", known and accepted: %d", c.Accepted)
+		}
+		b.WriteByte('\n')
+	}
+	if r.Large != nil {
+		fmt.Fprintf(&b, "  %-12s %s\n", "large plot", r.Large)
+	}
+	if r.Client != nil {
+		fmt.Fprintf(&b, "  %-12s %s\n", "client", r.Client)
 	}
 	for _, c := range r.Checks {
+		if len(c.Faults) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s\n", c.Check)
 		for _, f := range c.Faults {
-			fmt.Fprintf(&b, "  %s\n", f)
+			f.write(&b)
 		}
 		if c.More > 0 {
 			fmt.Fprintf(&b, "  and %d more in the check of %s\n", c.More, c.Check)
+		}
+	}
+	if len(r.Gone) > 0 {
+		b.WriteString("\nknown faults that are not there\n")
+		for _, f := range r.Gone {
+			fmt.Fprintf(&b, "  %s\n", f.where())
 		}
 	}
 	return b.String()

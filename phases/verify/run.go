@@ -159,7 +159,7 @@ func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Reduce(ctx, axis, nil, nil, memory)
+	r, err := a.Reduce(ctx, axis, nil, nil, memory, nil)
 	if err != nil {
 		return nil, err
 	}

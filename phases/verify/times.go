@@ -42,7 +42,7 @@ func newTimes(a *virtual.Array, raw []byte, r *Retiming, f cdm.File, v *cdm.Vari
 	if t.to, err = cftime.Parse(units, calendar); err != nil {
 		return nil, fmt.Errorf("the store: %w", err)
 	}
-	if !kind.Numeric() || !v.Type.Numeric() || (kind.Kind == cdm.Float) != (v.Type.Kind == cdm.Float) {
+	if !kind.Numeric() || !v.Type.Numeric() || kind.Kind != cdm.Float && v.Type.Kind == cdm.Float {
 		return nil, fmt.Errorf("times of type %s in the file and %s in the store", v.Type, kind)
 	}
 	if fill := v.Attribute("_FillValue"); fill != nil {
@@ -59,7 +59,9 @@ func (t *times) elements(at, in int64) (want, got []byte) {
 func (t *times) same(at, in int64) bool {
 	want, got := t.elements(at, in)
 	if t.fill != nil && bytes.Equal(want, t.fill) {
-		return t.kind.Equal(t.file) && bytes.Equal(want, got)
+		x, err := t.file.Float64s(want)
+		y, err2 := t.kind.Float64s(got)
+		return err == nil && err2 == nil && (x[0] == y[0] || x[0] != x[0] && y[0] != y[0])
 	}
 	if t.kind.Kind != cdm.Float {
 		i, err := instant(t.file, want, t.from)

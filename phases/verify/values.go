@@ -130,7 +130,7 @@ func (c *values) chunk(ctx context.Context, shelf *shelf, a *virtual.Array, inde
 			faults = append(faults, fault(Type, p.URL, v.Type.String(), a.Type.String()))
 			continue
 		}
-		d, err := c.compare(a, box, &p, f, v, want)
+		d, err := compare(a, box, &p, f, v, want)
 		switch {
 		case err != nil:
 			faults = append(faults, fault(Value, p.URL, "comparable values", err.Error()))

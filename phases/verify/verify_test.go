@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -259,11 +261,60 @@ func TestManyFaultsAreCountedAndSomeListed(t *testing.T) {
 		r.add(Fault{Kind: Value, Variable: "a", Chunk: []int64{int64(i)}})
 		r.add(Fault{Kind: Value, Variable: "b", Chunk: []int64{int64(i)}})
 	}
+	report := NewReport("s", 0, r)
 	if len(r.Faults) != 2*maxListed || r.More != 200-2*maxListed {
 		t.Errorf("%d listed and %d more", len(r.Faults), r.More)
 	}
-	if report := NewReport("s", 0, r); report.Faults != 200 || report.Verdict != Failed {
+	if report.Faults != 200 || report.Verdict != Failed {
 		t.Error(report)
+	}
+}
+
+func TestKnownFaultsAreAccepted(t *testing.T) {
+	faults := func() *Result {
+		r := &Result{Check: "values"}
+		for i := range 100 {
+			r.add(Fault{Kind: Value, Variable: "a", File: "x.nc", Chunk: []int64{int64(i)}, Expected: "1", Found: "2"})
+		}
+		r.add(Fault{Kind: Value, Variable: "b", File: "x.nc", Chunk: []int64{7}, Expected: "1", Found: "2"})
+		return r
+	}
+	for _, c := range []struct {
+		name           string
+		known          []Fault
+		accepted, left int64
+		gone           int
+	}{
+		{"every chunk of a variable", []Fault{{Kind: Value, Variable: "a"}}, 100, 1, 0},
+		{"one chunk", []Fault{{Kind: Value, Variable: "a", Chunk: []int64{5}}}, 1, 100, 0},
+		{"all of a file", []Fault{{Kind: Value, File: "x.nc"}}, 101, 0, 0},
+		{"another kind", []Fault{{Kind: Missing, Variable: "a"}}, 0, 101, 1},
+		{"other values", []Fault{{Kind: Value, Variable: "b", Expected: "1", Found: "3"}}, 0, 101, 1},
+		{"another file", []Fault{{Kind: Value, Variable: "b", File: "y.nc"}}, 0, 101, 1},
+		{"a report", faults().Faults, 101, 0, 0},
+	} {
+		r := faults()
+		report := newReport("s", 0, c.known, []*Result{r})
+		if r.Accepted != c.accepted || report.Faults != c.left || len(report.Gone) != c.gone || (report.Verdict == Passed) != (c.left == 0) {
+			t.Errorf("%s: %d accepted, %s", c.name, r.Accepted, report)
+		}
+	}
+}
+
+func TestReadKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allow.json")
+	for text, want := range map[string]string{
+		"{}":                             "no fault in it",
+		"[":                              "unexpected end",
+		`{"checks":[{"faults":[{}]}]}`:   "has no kind",
+		`{"checks":[{"check":"values"}]}`: "no fault in it",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadKnown(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

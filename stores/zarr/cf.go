@@ -1,6 +1,7 @@
 package zarr
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -78,9 +79,18 @@ func (c CF) Decode(dst []float64, src []byte) []float64 {
 func (c CF) raw(dst []float64, src []byte) {
 	t, o := c.typ, order(c.typ)
 	switch {
+	// The types of most data, without a call for each element.
+	case t.Kind == cdm.Float && t.Size == 4 && !t.Big:
+		for i := range dst {
+			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:])))
+		}
 	case t.Kind == cdm.Float && t.Size == 4:
 		for i := range dst {
-			dst[i] = float64(math.Float32frombits(o.Uint32(src[4*i:])))
+			dst[i] = float64(math.Float32frombits(binary.BigEndian.Uint32(src[4*i:])))
+		}
+	case t.Kind == cdm.Int && t.Size == 2 && !t.Big:
+		for i := range dst {
+			dst[i] = float64(int16(binary.LittleEndian.Uint16(src[2*i:])))
 		}
 	case t.Kind == cdm.Float && t.Size == 8:
 		for i := range dst {

@@ -34,27 +34,54 @@ func newReduction(shape []int64) *Reduction {
 	return r
 }
 
-// add takes v into cell i.
-func (r *Reduction) add(i int64, v float64) {
-	if v != v {
-		return
+// addRow takes values into the cells from to on, one each.
+func (r *Reduction) addRow(to int64, values []float64) {
+	n := len(values)
+	sum, carry, count, least, most := r.Sum[to:][:n], r.Carry[to:][:n], r.Count[to:][:n], r.Min[to:][:n], r.Max[to:][:n]
+	for i, v := range values {
+		if v != v {
+			continue
+		}
+		sum[i], carry[i] = addTwice(sum[i], carry[i], v)
+		count[i]++
+		if v < least[i] {
+			least[i] = v
+		}
+		if v > most[i] {
+			most[i] = v
+		}
 	}
-	s := r.Sum[i] + v
-	if math.IsInf(s, 0) {
-		r.Sum[i] = s // with no carry: it would be NaN
-	} else {
-		b := s - r.Sum[i]
-		e := (r.Sum[i] - (s - b)) + (v - b) + r.Carry[i]
-		r.Sum[i] = s + e
-		r.Carry[i] = e - (r.Sum[i] - s)
+}
+
+// addCell takes values into one cell.
+func (r *Reduction) addCell(to int64, values []float64) {
+	sum, carry, count, least, most := r.Sum[to], r.Carry[to], r.Count[to], r.Min[to], r.Max[to]
+	for _, v := range values {
+		if v != v {
+			continue
+		}
+		sum, carry = addTwice(sum, carry, v)
+		count++
+		if v < least {
+			least = v
+		}
+		if v > most {
+			most = v
+		}
 	}
-	r.Count[i]++
-	if v < r.Min[i] {
-		r.Min[i] = v
+	r.Sum[to], r.Carry[to], r.Count[to], r.Min[to], r.Max[to] = sum, carry, count, least, most
+}
+
+// addTwice adds v to a sum in twice the precision (Knuth's TwoSum, with the carry taken along).
+func addTwice(sum, carry, v float64) (float64, float64) {
+	s := sum + v
+	if s-s != 0 { // infinite: the carry would be NaN
+		return s, carry
 	}
-	if v > r.Max[i] {
-		r.Max[i] = v
-	}
+	b := s - sum
+	e := (sum - (s - b)) + (v - b) + carry
+	t := s + e
+	return t, e - (t - s)
 }
 
 // Merge takes in the reduction of another piece of the axis.
@@ -66,15 +93,7 @@ func (r *Reduction) Merge(o *Reduction) error {
 		if uint64(r.Count[i])+uint64(o.Count[i]) > math.MaxUint32 {
 			return fmt.Errorf("a cell of more than %d elements", uint32(math.MaxUint32))
 		}
-		s := r.Sum[i] + o.Sum[i]
-		if math.IsInf(s, 0) || s != s {
-			r.Sum[i] = s
-		} else {
-			b := s - r.Sum[i]
-			e := (r.Sum[i] - (s - b)) + (o.Sum[i] - b) + (r.Carry[i] + o.Carry[i])
-			r.Sum[i] = s + e
-			r.Carry[i] = e - (r.Sum[i] - s)
-		}
+		r.Sum[i], r.Carry[i] = addTwice(r.Sum[i], r.Carry[i]+o.Carry[i], o.Sum[i])
 		r.Count[i] += o.Count[i]
 		r.Min[i], r.Max[i] = min(r.Min[i], o.Min[i]), max(r.Max[i], o.Max[i])
 	}
@@ -96,8 +115,9 @@ func (r *Reduction) Mean() []float64 {
 // Reduce reduces axis of a region of the array (all of it when start and count are nil), decoded by
 // CF. It goes through the chunks once, on all cores, in at most memory bytes besides one chunk; when the
 // result alone needs more it says so. Each cell takes its elements in the order of the axis, so that the
-// result is the same bits on any number of cores.
-func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memory int64) (*Reduction, error) {
+// result is the same bits on any number of cores. progress, which may be nil, is called after each chunk, from several
+// goroutines.
+func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memory int64, progress func()) (*Reduction, error) {
 	start, count, err := a.checkRegion(start, count)
 	if err != nil {
 		return nil, err
@@ -112,10 +132,7 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 	if count[axis] > math.MaxUint32 {
 		return nil, fmt.Errorf("variable %s: axis %d is too long to be reduced", a.Path, axis)
 	}
-	without := func(s []int64) []int64 {
-		return append(append(make([]int64, 0, len(s)), s[:axis]...), s[axis+1:]...)
-	}
-	shape := without(count)
+	shape := append(append(make([]int64, 0, len(count)), count[:axis]...), count[axis+1:]...)
 	cells := int64(1)
 	for _, n := range shape {
 		if n > 0 && cells > memory/cellBytes/n {
@@ -127,9 +144,9 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(a.workers(memory - cells*cellBytes))
-	// Chunks over the same cells follow one another; the others go side by side. A chunk waits only for
-	// chunks that were started before it, so there is always one that can go on.
-	turn := map[int64]chan struct{}{}
+	// Chunks over the same cells follow one another, stripe by stripe of the cells; the others go side by side. A
+	// chunk waits only for chunks that were started before it, so there is always one that can go on.
+	columns := map[int64]*column{}
 	below := int64(1) // chunks of the axes after axis
 	counts := a.Grid.Counts()
 	for _, n := range counts[axis+1:] {
@@ -139,26 +156,36 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 		if within.Err() != nil {
 			break
 		}
-		column := index/(below*counts[axis])*below + index%below
-		before, after := turn[column], make(chan struct{})
-		turn[column] = after
+		at := index/(below*counts[axis])*below + index%below
+		c := columns[at]
+		if c == nil {
+			c = newColumn(reg, axis, start, r.Shape)
+			columns[at] = c
+		}
+		before, after := c.turn, newTurn(len(c.stripes))
+		c.turn = after
 		g.Go(func() error {
-			defer close(after)
+			passed := 0
+			defer func() { after.pass(passed, len(after)) }() // after a failure too, so that none waits for ever
 			chunk, err := a.ReadChunk(within, index)
 			if err != nil {
 				return err
 			}
-			if before != nil {
-				select {
-				case <-before:
-				case <-within.Done():
+			block := a.block(index, reg, chunk)
+			for i, rows := range c.stripes {
+				if err := before.wait(within, i); err != nil {
+					return err
+				}
+				if within.Err() != nil { // the one before may have failed
 					return within.Err()
 				}
+				r.take(cf, int64(a.Type.Size), axis, block, rows)
+				after.pass(i, i+1)
+				passed = i + 1
 			}
-			if within.Err() != nil { // the one before may have failed
-				return within.Err()
+			if progress != nil {
+				progress()
 			}
-			r.take(a, cf, axis, start, a.block(index, reg, chunk))
 			return nil
 		})
 	}
@@ -171,41 +198,141 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 	return r, nil
 }
 
-// take adds a block, whose region's start is given.
-func (r *Reduction) take(a *Array, cf CF, axis int, start []int64, b Block) {
-	outer, inner := product(b.Shape[:axis]), product(b.Shape[axis+1:])
-	n := b.Shape[axis]
-	// The cell of each position before and after the axis: its offset in the result is their sum.
-	before := offsets(b.Start[:axis], b.Shape[:axis], start[:axis], r.Shape[:axis], product(r.Shape[axis:]))
-	behind := offsets(b.Start[axis+1:], b.Shape[axis+1:], start[axis+1:], r.Shape[axis:], 1)
-	size := int64(a.Type.Size)
-	piece := min(inner, 4096)
-	buf := make([]float64, piece)
-	for o := range outer {
-		for k := range n {
-			row := (o*n + k) * inner
-			for at := int64(0); at < inner; at += piece {
-				m := min(piece, inner-at)
-				for j, v := range cf.Decode(buf, b.Data[(row+at)*size:(row+at+m)*size]) {
-					r.add(before[o]+behind[at+int64(j)], v)
+// column is the chunks of an array that are over the same cells.
+type column struct {
+	stripes [][]row
+	turn    turn // of the last chunk that was started; nil before the first
+}
+
+// turn is passed from a chunk to the next over the same cells, for each stripe by itself.
+type turn []chan struct{}
+
+func newTurn(stripes int) turn {
+	t := make(turn, stripes)
+	for i := range t {
+		t[i] = make(chan struct{})
+	}
+	return t
+}
+
+func (t turn) wait(ctx context.Context, stripe int) error {
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-t[stripe]:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass lets the next chunk have the stripes from first up to end.
+func (t turn) pass(first, end int) {
+	for _, c := range t[first:end] {
+		close(c)
+	}
+}
+
+// row is n cells that follow one another both in a chunk and in the result: along the axes after the reduced one, or where there is
+// but one position along them, along those before it.
+type row struct {
+	outer, inner int64 // the first's position in the chunk before and after the reduced axis
+	to, n        int64 // in the result
+}
+
+// Rows are short enough for all that is known of their cells to stay in a core's cache.
+const (
+	maxRow     = 4096
+	maxStripes = 16
+)
+
+// newColumn cuts the cells under a chunk, of which reg is what is reduced, into rows. origin is the start of the region whose
+// cells have the shape.
+func newColumn(reg region, axis int, origin, shape []int64) *column {
+	var rows []row
+	single := product(reg.shape[axis+1:]) == 1
+	add := func(w row) {
+		if n := len(rows); n > 0 {
+			l := &rows[n-1]
+			next := l.outer == w.outer && l.inner+l.n == w.inner
+			if single {
+				next = l.outer+l.n == w.outer
+			}
+			if next && l.to+l.n == w.to && l.n+w.n <= maxRow {
+				l.n += w.n
+				return
+			}
+		}
+		rows = append(rows, w)
+	}
+	outer, inner := reg.shape[:axis], reg.shape[axis+1:]
+	run, rest := int64(1), inner // what follows one another: the last axis
+	if len(inner) > 0 {
+		run, rest = inner[len(inner)-1], inner[:len(inner)-1]
+	}
+	below := product(shape[axis:])
+	before := offsets(reg.start[:axis], outer, origin[:axis], shape[:axis])
+	var behind []int64
+	if len(inner) > 0 {
+		last := len(shape) - 1
+		behind = offsets(reg.start[axis+1:len(reg.start)-1], rest, origin[axis+1:len(origin)-1], shape[axis:last])
+		for i := range behind {
+			behind[i] = behind[i]*shape[last] + reg.start[len(reg.start)-1] - origin[len(origin)-1]
+		}
+	} else {
+		behind = []int64{0}
+	}
+	for o, b := range before {
+		for i, off := range behind {
+			for at := int64(0); at < run; at += maxRow {
+				add(row{int64(o), int64(i)*run + at, b*below + off + at, min(maxRow, run-at)})
+			}
+		}
+	}
+	c := &column{}
+	each := (len(rows) + maxStripes - 1) / maxStripes
+	for len(rows) > 0 {
+		n := min(each, len(rows))
+		c.stripes = append(c.stripes, rows[:n:n])
+		rows = rows[n:]
+	}
+	return c
+}
+
+// take adds the cells of some rows of a block.
+func (r *Reduction) take(cf CF, size int64, axis int, b Block, rows []row) {
+	inner, n := product(b.Shape[axis+1:]), b.Shape[axis]
+	buf := make([]float64, maxRow)
+	for _, w := range rows {
+		if inner == 1 { // the values of a cell follow one another
+			for i := range w.n {
+				for at := int64(0); at < n; at += maxRow {
+					first := (w.outer+i)*n + at
+					r.addCell(w.to+i, cf.Decode(buf, b.Data[first*size:(first+min(maxRow, n-at))*size]))
 				}
 			}
+			continue
+		}
+		for k := range n {
+			first := (w.outer*n+k)*inner + w.inner
+			r.addRow(w.to, cf.Decode(buf, b.Data[first*size:(first+w.n)*size]))
 		}
 	}
 }
 
-// offsets are the offsets in the result of the positions of a block along some axes, in C order.
-func offsets(at, shape, origin, full []int64, stride int64) []int64 {
-	out := make([]int64, product(shape))
-	c := make([]int64, len(shape))
+// offsets are the offsets in an array of a shape, which begins at origin, of the positions of a block along some axes, in C order.
+func offsets(at, block, origin, shape []int64) []int64 {
+	out := make([]int64, product(block))
+	c := make([]int64, len(block))
 	for i := range out {
 		off := int64(0)
 		for d := range c {
-			off = off*full[d] + at[d] - origin[d] + c[d]
+			off = off*shape[d] + at[d] - origin[d] + c[d]
 		}
-		out[i] = off * stride
+		out[i] = off
 		for d := len(c) - 1; d >= 0; d-- {
-			if c[d]++; c[d] < shape[d] {
+			if c[d]++; c[d] < block[d] {
 				break
 			}
 			c[d] = 0

@@ -389,7 +389,7 @@ func TestReadErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, readErr := a.Read(t.Context(), nil, nil)
-	_, reduceErr := a.Reduce(t.Context(), 0, nil, nil, 1<<20)
+	_, reduceErr := a.Reduce(t.Context(), 0, nil, nil, 1<<20, nil)
 	var blocksErr error
 	n := 0
 	for _, err := range a.Blocks(t.Context(), nil, nil, 1<<20) {
@@ -410,7 +410,7 @@ func TestReadErrors(t *testing.T) {
 	if _, err := a.Read(ctx, nil, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if _, err := a.Reduce(ctx, 0, nil, nil, 1<<20); !errors.Is(err, context.Canceled) {
+	if _, err := a.Reduce(ctx, 0, nil, nil, 1<<20, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	for range a.Blocks(t.Context(), nil, nil, 1<<20) {
@@ -427,7 +427,7 @@ func TestReadErrors(t *testing.T) {
 	if _, err := a.Read(t.Context(), []int64{50}, []int64{51}); err == nil {
 		t.Error("a region beyond the array was read")
 	}
-	if _, err := a.Reduce(t.Context(), 0, nil, nil, 1); err == nil {
+	if _, err := a.Reduce(t.Context(), 0, nil, nil, 1, nil); err == nil {
 		t.Error("a reduction went beyond its memory")
 	}
 }
@@ -443,7 +443,7 @@ func TestReduce(t *testing.T) {
 		}
 		start, count, part := drawRegion(t, m.array.Grid.Shape, values)
 		axis := rapid.IntRange(0, len(start)-1).Draw(t, "axis")
-		r, err := a.Reduce(t.Context(), axis, start, count, 1<<20)
+		r, err := a.Reduce(t.Context(), axis, start, count, 1<<20, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -473,11 +473,11 @@ func TestReduce(t *testing.T) {
 		second, first := append([]int64{}, start...), append([]int64{}, count...)
 		rest := append([]int64{}, count...)
 		first[axis], second[axis], rest[axis] = cut, start[axis]+cut, count[axis]-cut
-		one, err := a.Reduce(t.Context(), axis, start, first, 1<<20)
+		one, err := a.Reduce(t.Context(), axis, start, first, 1<<20, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		two, err := a.Reduce(t.Context(), axis, second, rest, 1<<20)
+		two, err := a.Reduce(t.Context(), axis, second, rest, 1<<20, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -503,11 +503,11 @@ func TestReduce(t *testing.T) {
 // Sums keep what plain addition loses.
 func TestSumsAreCompensated(t *testing.T) {
 	r := newReduction([]int64{})
-	r.add(0, 1e16)
+	r.addRow(0, []float64{1e16})
 	for range 1000 {
-		r.add(0, 1)
+		r.addRow(0, []float64{1})
 	}
-	r.add(0, -1e16)
+	r.addRow(0, []float64{-1e16})
 	if r.Sum[0]+r.Carry[0] != 1000 {
 		t.Fatalf("%v", r.Sum[0]+r.Carry[0])
 	}
@@ -627,7 +627,7 @@ func BenchmarkReduce(b *testing.B) {
 	b.SetBytes(4 * product(g.Shape))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.Reduce(b.Context(), 0, nil, nil, 64<<20); err != nil {
+		if _, err := a.Reduce(b.Context(), 0, nil, nil, 64<<20, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

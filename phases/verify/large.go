@@ -1,0 +1,16 @@
+package verify
+
+import "fmt"
+
+// Large says what the large plot has read.
+type Large struct {
+	Variable string `json:"variable"`
+	Bytes    int64  `json:"bytes"`        // of the variable, decoded
+	Memory   int64  `json:"memory_bytes"` // that the reduction was allowed
+
+	Seconds float64 `json:"-"` // that it took: no part of the report, which has no times in it
+}
+
+func (l *Large) String() string {
+	return fmt.Sprintf("the mean of %s, %d bytes decoded, in at most %d bytes of memory", l.Variable, l.Bytes, l.Memory)
+}
