@@ -31,17 +31,17 @@ func Combine(ctx context.Context, d *workdirs.Dataset, opts Options) error {
 	var missing []int
 	for i := range c.doc.Compute.Parts {
 		m, err := c.manifest(i)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			missing = append(missing, i)
-		case err != nil:
-			return err
-		default:
-			parts = append(parts, refparquet.Part{Name: fmt.Sprintf("part %d", i), Dir: c.partDir(i), Manifest: m})
+		if _, unreadable := errors.AsType[*fs.PathError](err); unreadable && !errors.Is(err, fs.ErrNotExist) {
+			return &phases.Error{Class: phases.IO, Err: err} // which says nothing about the part
 		}
+		if err != nil {
+			missing = append(missing, i)
+			continue
+		}
+		parts = append(parts, refparquet.Part{Name: fmt.Sprintf("part %d", i), Dir: c.partDir(i), Manifest: m})
 	}
 	if missing != nil {
-		return phases.Errorf(phases.IO, "compute them with `kerb rerun`", "dataset %s: parts %v of %d are missing", d.Code, missing, c.doc.Compute.Parts)
+		return c.redo(missing, errors.New("there is no manifest of them that can be read"))
 	}
 	var arrays []virtual.Array
 	for a, lay := range c.plan.Layouts {
@@ -53,9 +53,47 @@ func Combine(ctx context.Context, d *workdirs.Dataset, opts Options) error {
 		return &phases.Error{Class: phases.IO, Err: err}
 	}
 	if _, err := refparquet.Combine(ctx, c.combining(), parts, arrays, refparquet.CombineOptions{RecordSize: int(c.doc.Compute.RecordSize)}); err != nil {
-		return fmt.Errorf("dataset %s: %w", d.Code, err)
+		err = fmt.Errorf("dataset %s: %w", d.Code, err)
+		if ctx.Err() != nil {
+			return err
+		}
+		var damaged []int
+		for i, p := range parts {
+			if p.Check(c.combining()) != nil {
+				damaged = append(damaged, i)
+			}
+		}
+		if damaged == nil {
+			return err
+		}
+		return c.redo(damaged, err)
 	}
 	return workdirs.PublishDir(c.combining(), c.combined())
+}
+
+// PartsError says that some parts are not there as they should be. What was left of them is removed: they are to be computed again.
+type PartsError struct {
+	err   *phases.Error
+	parts []int
+}
+
+func (e *PartsError) Error() string { return e.err.Error() }
+
+// Redo lists the parts to compute again, ascending.
+func (e *PartsError) Redo() []int { return e.parts }
+
+// Unwrap gives the error its class.
+func (e *PartsError) Unwrap() error { return e.err }
+
+// redo removes what is left of parts, which would pass for finished otherwise.
+func (c *job) redo(parts []int, cause error) error {
+	for _, i := range parts {
+		if err := os.RemoveAll(c.partDir(i)); err != nil {
+			return &phases.Error{Class: phases.IO, Err: err}
+		}
+	}
+	return &PartsError{phases.Errorf(phases.IO, "compute them again, as `kerb advance` does by itself", "dataset %s: parts %v of %d are missing or damaged: %w",
+		c.dataset.Code, parts, c.doc.Compute.Parts, cause), parts}
 }
 
 // combining and combined are the folders of the store while its parts are put together and afterwards.
