@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -260,13 +259,23 @@ func (t *taskRun) conclude(ctx context.Context, first error) error {
 	return nil
 }
 
-// peakMemory is the most memory that this process has held, in bytes.
+// peakMemory is the most memory that this process has held, in bytes; 0 when the system does not tell. getrusage would
+// count what the process that started this one held as well.
 func peakMemory() int64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
 		return 0
 	}
-	return u.Maxrss << 10 // Linux counts in KiB
+	for line := range strings.Lines(string(status)) {
+		if peak, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(peak), " kB"), 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kib << 10
+		}
+	}
+	return 0
 }
 
 // itemNames writes the items of a task for people.
