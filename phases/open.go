@@ -10,6 +10,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/formats"
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/formats/codecs"
 )
 
 // SourceFile is an opened source file with what tells whether it has changed since.
@@ -44,7 +45,7 @@ func SourceError(url, variable string, err error) error {
 		err = fmt.Errorf("%s: %w", url, err)
 	}
 	switch {
-	case errors.Is(err, cdm.ErrFormat):
+	case errors.Is(err, cdm.ErrFormat), errors.Is(err, codecs.ErrCorrupt):
 		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; remove it from the dataset's list if it can't be mended"}
 	case errors.Is(err, cdm.ErrUnsupported):
 		return &Error{Class: Unsupported, Err: err}

@@ -16,6 +16,8 @@ const (
 	hdf5LZ4         = 32004
 	hdf5Bitshuffle  = 32008
 	hdf5Zstd        = 32015
+	hdf5BitGroom    = 32022
+	hdf5GranularBR  = 32023
 	hdf5Blosc2      = 32026
 )
 
@@ -53,6 +55,10 @@ func FromHDF5(id uint16, name string, params []uint32, elemSize int) (Codec, err
 		return bitshuffleFromHDF5(params, elemSize)
 	case hdf5Zstd:
 		return zstdFromHDF5(params)
+	case hdf5BitGroom:
+		return quantized{"bitgroom"}, nil
+	case hdf5GranularBR:
+		return quantized{"granular bitround"}, nil
 	case hdf5Blosc2:
 		return unknown{id: id, filter: "blosc2"}, nil
 	}
@@ -80,4 +86,26 @@ func (u unknown) Decode([]byte, int) ([]byte, error) {
 
 func (u unknown) Encode([]byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: HDF5 %s", ErrNoEncoder, u.Name())
+}
+
+// quantized is a filter that rounds numbers when they are written and does nothing when they are read.
+type quantized struct{ filter string }
+
+func (q quantized) Config() map[string]any { return nil }
+func (q quantized) Name() string           { return q.filter }
+
+func (q quantized) Decode(src []byte, limit int) ([]byte, error) {
+	if len(src) > limit {
+		return nil, errTooLarge(limit)
+	}
+	return src, nil
+}
+
+// Encode keeps what is there: numbers that were read are rounded already.
+func (q quantized) Encode(src []byte) ([]byte, error) { return src, nil }
+
+// Transparent reports whether decoding a stage changes nothing, so that readers need not know of it.
+func Transparent(c Codec) bool {
+	_, ok := c.(quantized)
+	return ok
 }

@@ -74,16 +74,27 @@ func (s oneChunk) stored(_ context.Context, yield func(storedChunk) bool) error 
 type chunkedStorage struct{ *variable }
 
 func (s chunkedStorage) stored(ctx context.Context, yield func(storedChunk) bool) error {
-	all := uint32(1)<<len(s.pipeline) - 1
 	for c, err := range s.dataset.Chunks(ctx, s.shape) {
 		if err != nil {
 			return err
 		}
-		if !yield(storedChunk{Index: c.Index, Offset: c.Offset, Size: c.Size, Mask: c.Mask & all}) {
+		if !yield(storedChunk{Index: c.Index, Offset: c.Offset, Size: c.Size, Mask: s.mask(c.Mask)}) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// mask takes a chunk's filter mask, which has a bit for each filter of the dataset, to one for the stages of the pipeline.
+func (u *variable) mask(stored uint32) uint32 {
+	out, n := uint32(0), 0
+	for i := range u.dataset.Filters {
+		if u.idle&(1<<i) == 0 {
+			out |= stored >> i & 1 << n
+			n++
+		}
+	}
+	return out
 }
 
 // chunks yields the variable's chunks as a store would hold them.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
@@ -95,7 +94,7 @@ func (t *tree) readGroup(n *node, g *hdf5.Group) error {
 		if t.objects++; t.objects > maxObjects {
 			return fmt.Errorf("more than %d objects: %w", maxObjects, cdm.ErrUnsupported)
 		}
-		p := path.Join(n.group.Path, valid(l.Name))
+		p := join(n.group.Path, valid(l.Name))
 		where, o, err := t.follow(n, g, l)
 		if err != nil {
 			if l.Kind != hdf5.HardLink {
@@ -234,13 +233,32 @@ func (t *tree) readDataset(n *node, where *container, o *hdf5.Object, name strin
 	n.arrays = append(n.arrays, a)
 }
 
+// join is the path of what is called name in a group. Unlike path.Join it takes every name for one.
+func join(group, name string) string {
+	if group == "" {
+		return name
+	}
+	return group + "/" + name
+}
+
+// nameable refuses paths that lead Zarr's readers to another place: they take a backslash for a slash, and keep
+// ".z" for themselves.
+func nameable(p string) error {
+	for part := range strings.SplitSeq(p, "/") {
+		if part == "" || part == "." || part == ".." || strings.HasPrefix(part, ".z") || strings.ContainsAny(part, "\\\x00") {
+			return unsupported("the name %q can't be one in a Zarr store", part)
+		}
+	}
+	return nil
+}
+
 // add makes a variable of a group.
 func (n *node) add(name string) *cdm.Variable {
 	name = valid(name)
 	if rest, ok := strings.CutPrefix(name, nonCoordinate); ok && rest != "" && !n.has(rest) {
 		name = rest
 	}
-	v := &cdm.Variable{Name: name, Path: path.Join(n.group.Path, name)}
+	v := &cdm.Variable{Name: name, Path: join(n.group.Path, name)}
 	n.group.Variables = append(n.group.Variables, v)
 	return v
 }

@@ -233,6 +233,9 @@ func compound(t *hdf5.Datatype, depth int) (element, error) {
 		if e.dtype.Kind == cdm.Object {
 			return out, unsupported("member %q: a variable-length string within a compound", m.Name)
 		}
+		if len(e.axes) > 0 {
+			return out, unsupported("member %q: an array within a compound, which zarr-python 3 can't open", m.Name)
+		}
 		if m.Offset < 0 || m.Offset > t.Size-e.stored {
 			return out, unsupported("member %q at byte %d of %d", m.Name, m.Offset, t.Size)
 		}

@@ -23,6 +23,7 @@ type variable struct {
 
 	shape    []int64        // without the axes of an array type
 	pipeline []codecs.Codec // as the chunks are stored
+	idle     uint32         // filters of the dataset that are not in the pipeline, since they change no chunk
 	elements int64          // stored elements a chunk
 	inline   bool           // every chunk is decoded and inlined
 	// terminated: NUL-terminated strings, small enough to be looked at. Writers leave garbage after the NUL, which no
@@ -38,9 +39,11 @@ type variable struct {
 // build makes the variables of a group and of the groups below.
 func (t *tree) build(n *node) {
 	for _, a := range n.arrays {
-		if err := t.buildVariable(n, a); err != nil {
-			a.variable.Refused = err
+		err := t.buildVariable(n, a)
+		if err == nil {
+			err = nameable(a.variable.Path)
 		}
+		a.variable.Refused = err
 	}
 	for _, c := range n.nodes {
 		n.group.Groups = append(n.group.Groups, c.group)
@@ -87,7 +90,7 @@ func (t *tree) buildVariable(n *node, a *arrayNode) error {
 	if err := u.setStorage(t.ctx); err != nil {
 		return err
 	}
-	if err := u.setCodecs(); err != nil {
+	if err := u.setCodecs(t.ctx); err != nil {
 		return err
 	}
 	t.file.vars[v] = u
@@ -205,15 +208,32 @@ func (u *variable) setStorage(ctx context.Context) error {
 }
 
 // setCodecs takes the filter pipeline, and decides whether chunks can be referenced as they lie.
-func (u *variable) setCodecs() error {
-	for _, f := range u.dataset.Filters {
+func (u *variable) setCodecs(ctx context.Context) error {
+	all := make([]codecs.Codec, len(u.dataset.Filters))
+	optional := false
+	for i, f := range u.dataset.Filters {
 		c, err := codecs.FromHDF5(f.ID, f.Name, f.Params, u.element.stored)
 		if err != nil {
 			return fmt.Errorf("filter %d: %w", f.ID, err)
 		}
-		u.pipeline = append(u.pipeline, c)
+		if codecs.Transparent(c) {
+			u.idle |= 1 << i
+		}
+		all[i], optional = c, optional || f.Optional
+	}
+	if len(all) > 0 { // a virtual dataset has its sources' pipeline
+		u.pipeline = busy(all, u.idle)
 	}
 	ok, missing := codecs.Representable(u.pipeline)
+	if !ok && optional && u.dataset.Layout.Class == hdf5.Chunked {
+		skipped, err := u.skipped(ctx)
+		if err != nil {
+			return err
+		}
+		u.idle |= skipped
+		u.pipeline = busy(all, u.idle)
+		ok, missing = codecs.Representable(u.pipeline)
+	}
 	switch {
 	case u.element.dtype.Kind == cdm.Object:
 		c, err := codecs.FromConfig(map[string]any{"id": "vlen-utf8"})
@@ -244,6 +264,42 @@ func (u *variable) setCodecs() error {
 		return unsupported("%s: no numcodecs codec has it, and decoded it is %d bytes, more than the %d that may be inlined; raise the limit, or repack the file", missing, bytes, u.file.opts.InlineLimit)
 	}
 	return nil
+}
+
+// busy is a pipeline without its idle stages.
+func busy(all []codecs.Codec, idle uint32) []codecs.Codec {
+	var out []codecs.Codec
+	for i, c := range all {
+		if idle&(1<<i) == 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// skipped is the mask of the optional filters that every stored chunk skips: HDF5 writes chunks so when a filter fails
+// on each, as those do that are not for the dataset's type.
+func (u *variable) skipped(ctx context.Context) (uint32, error) {
+	mask := uint32(0)
+	for i, f := range u.dataset.Filters {
+		if f.Optional {
+			mask |= 1 << i
+		}
+	}
+	chunks := 0
+	for c, err := range u.dataset.Chunks(ctx, u.shape) {
+		if err != nil {
+			return 0, err
+		}
+		chunks++
+		if mask &= c.Mask; mask == 0 {
+			break
+		}
+	}
+	if chunks == 0 {
+		return 0, nil
+	}
+	return mask, nil
 }
 
 func nullTerminated(t *hdf5.Datatype) bool {

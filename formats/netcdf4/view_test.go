@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,5 +130,44 @@ func TestRefusedWithoutSiblings(t *testing.T) {
 	defer f.Close()
 	if v := f.Root().Variable("one"); v.Refused == nil || !strings.Contains(v.Refused.Error(), "raw.bin") {
 		t.Errorf("refusal is %v, want one that names raw.bin", v.Refused)
+	}
+}
+
+// Filters that no chunk went through, or that do nothing when they are read, don't keep chunks from being referenced as they lie.
+func TestIdleFilters(t *testing.T) {
+	f := open(t, "testdata/more.h5", Options{})
+	for name, want := range map[string][]string{
+		"skipped":       nil,
+		"skipped_first": {"shuffle"},
+		"skipped_known": nil,
+		"bitgroom":      {"shuffle"},
+		"granular":      nil,
+	} {
+		v := f.Root().Variable(name)
+		if v.Refused != nil {
+			t.Errorf("%s is refused: %v", name, v.Refused)
+			continue
+		}
+		var got []string
+		for _, c := range v.Codecs {
+			got = append(got, c.Name())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has codecs %v, want %v", name, got, want)
+		}
+		chunks := chunksOf(t, f, name)
+		if len(chunks) != 2 {
+			t.Fatalf("%s has %d chunks", name, len(chunks))
+		}
+		for i, c := range chunks {
+			if c.Inline != nil {
+				t.Errorf("%s: chunk %d is inlined", name, i)
+			}
+		}
+	}
+	// libhdf5 can't read the first without a plugin that does nothing.
+	raw, err := f.ReadChunk(context.Background(), f.Root().Variable("granular"), 1)
+	if want := "\x00\x00\x80\x40\x00\x00\xa0\x40\x00\x00\xc0\x40\x00\x00\xe0\x40"; err != nil || string(raw) != want {
+		t.Errorf("granular: % x, %v", raw, err)
 	}
 }

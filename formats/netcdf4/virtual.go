@@ -118,7 +118,7 @@ func (u *variable) source(ctx context.Context, m hdf5.Mapping, known map[scaleKe
 	if err := s.setStorage(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.setCodecs(); err != nil {
+	if err := s.setCodecs(ctx); err != nil {
 		return nil, err
 	}
 	known[key] = s
