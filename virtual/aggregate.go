@@ -114,6 +114,11 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 		}
 		ax.of = moved
 		j.note(ax.path, fmt.Sprintf("concatenated to %d", ax.length()), ax.evidence, ax.from)
+		for _, s := range ax.segments {
+			if s.uneven {
+				j.note(ax.path, "kept as it is", "not strictly monotonic, or missing in places, in "+s.file, "evidence")
+			}
+		}
 	}
 	for to, from := range order {
 		h := headers[from]
@@ -194,7 +199,7 @@ func (j *Joiner) admit(headers []*Header) ([]*Header, error) {
 		}
 	}
 	for _, want := range j.rules.Keep {
-		if !slices.ContainsFunc(out, func(h *Header) bool { return h.Variable(want) != nil }) {
+		if want != counterName && want != j.rules.NewDimension && !slices.ContainsFunc(out, func(h *Header) bool { return h.Variable(want) != nil }) {
 			return nil, fmt.Errorf("no file has the variable %q that is to be kept", want)
 		}
 	}
@@ -311,8 +316,8 @@ func (j *Joiner) Plan() (*Plan, error) {
 		}
 	}
 	if len(j.axes) == 0 && len(j.headers) > 1 && !disjoint(j.headers) {
-		return nil, &DriftError{[]Drift{{File: j.headers[1].URL, Against: j.headers[0].URL, Variable: "all variables",
-			What: "place", Got: "the same", Want: errNothingToJoin.Error()}}}
+		return nil, &DriftError{cause: ErrNothingToJoin, Drifts: []Drift{{File: j.headers[1].URL, Against: j.headers[0].URL, Variable: "all variables",
+			What: "place", Got: "the same", Want: ErrNothingToJoin.Error()}}}
 	}
 	for _, path := range paths {
 		arr, lay, ok := j.array(path)
@@ -322,7 +327,7 @@ func (j *Joiner) Plan() (*Plan, error) {
 		}
 	}
 	if j.drifts != nil {
-		return nil, &DriftError{j.drifts}
+		return nil, &DriftError{Drifts: j.drifts}
 	}
 	p.Dataset.Groups = j.groups()
 	j.apply(p)
@@ -370,7 +375,7 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 			first, home, lay = v, i, j.layoutOf(v)
 			retime = slices.ContainsFunc(lay, func(ax int) bool { return ax >= 0 }) && j.timeOf(h, v) != nil
 		}
-		if what, got, want := difference(v, first, lay, retime); what != "" {
+		if what, got, want := difference(v, first, lay, retime && j.timeOf(h, v) != nil); what != "" {
 			j.drift(i, home, path, what, got, want)
 			continue
 		}
@@ -380,7 +385,7 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 		}
 		if owner, ok := tiles[k]; ok {
 			if o := j.headers[owner].Variable(path); o.Content != v.Content && !container(v) && !slices.Contains(j.rules.Identical, path) {
-				j.drift(i, owner, path, "content", "another", "the values must be the same, for the files share their place")
+				j.drift(i, owner, path, DifferentContent, "another", "files that share their place must have the same values")
 			}
 			continue
 		}
@@ -609,9 +614,10 @@ func (j *Joiner) timeOf(h *Header, v *Variable) *Variable {
 	return nil
 }
 
-// retimed reports whether the files state the times of an array in different units.
+// retimed reports whether the files state the times of an array in different units, or in numbers of different types.
 func (j *Joiner) retimed(path string, owners []int) bool {
 	var first cftime.Units
+	var kind cdm.DType
 	for n, i := range owners {
 		h := j.headers[i]
 		v := h.Variable(path)
@@ -621,8 +627,8 @@ func (j *Joiner) retimed(path string, owners []int) bool {
 		}
 		u, _ := TimeUnits(v, of)
 		if n == 0 {
-			first = u
-		} else if !u.Same(first) {
+			first, kind = u, v.Type
+		} else if !u.Same(first) || !v.Type.Equal(kind) {
 			return true
 		}
 	}
@@ -646,8 +652,16 @@ func (j *Joiner) decode(arr *Array, layout *Layout, path string, owners []int) b
 			return true
 		}
 		var units []cftime.Units
+		wide := cdm.DType{Kind: cdm.Int, Size: 8} // another reference makes other numbers, which may not fit into the files' type
 		for _, i := range owners {
 			h := j.headers[i]
+			if v := h.Variable(path); packed(v) || packed(h.Variable(of.Path)) {
+				j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: "packing", Got: "by scale_factor or add_offset",
+					Want: "times in different units can't be re-encoded then"})
+				return false
+			} else if v.Type.Kind == cdm.Float {
+				wide.Kind = cdm.Float
+			}
 			u, _ := TimeUnits(h.Variable(path), h.Variable(of.Path))
 			if !slices.ContainsFunc(units, u.Same) {
 				units = append(units, u)
@@ -657,6 +671,12 @@ func (j *Joiner) decode(arr *Array, layout *Layout, path string, owners []int) b
 		if err != nil {
 			j.drifts = append(j.drifts, Drift{File: j.headers[owners[0]].URL, Variable: path, What: "units of time", Got: units[0].String(), Want: err.Error()})
 			return false
+		}
+		if t := first.Type; t.Size != wide.Size || t.Kind != wide.Kind {
+			arr.Type = wide
+			widened := *first
+			widened.Type = wide
+			arr.Fill, arr.Attributes = fillOf(&widened)
 		}
 		layout.Units, layout.Calendar = target.String(), string(target.Calendar())
 		if of == first {

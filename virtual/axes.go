@@ -1,11 +1,15 @@
 package virtual
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
@@ -13,8 +17,10 @@ import (
 type segment struct {
 	key    string
 	length int64
-	first  float64 // decoded, in one unit for the whole axis; the order of the axis
-	last   float64
+	low    float64 // the least and the greatest value, decoded, in one unit for the whole axis: the order of the axis
+	high   float64
+	down   bool   // the values fall
+	uneven bool   // they rise and fall, or some are missing
 	file   string // one that holds it, for messages
 	start  int64
 }
@@ -189,7 +195,7 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 		if !lengths && !variesAmong(coords) {
 			return a, false, nil
 		}
-		return nil, false, &DriftError{[]Drift{{headers[without].URL, headers[with].URL, path, "coordinate variable", "absent", "it is there"}}}
+		return nil, false, &DriftError{Drifts: []Drift{{headers[without].URL, headers[with].URL, path, "coordinate variable", "absent", "it is there"}}}
 	}
 	values, err := positions(headers, coords)
 	if err != nil {
@@ -200,15 +206,12 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 		if coords[i] == nil {
 			continue
 		}
-		key := fmt.Sprint(v)
-		if len(v) > 64 { // long coordinates are told apart by their digest
-			key = coords[i].Content
-		}
+		key := digest(v)
 		s := byKey[key]
 		if s == nil {
 			s = &segment{key: key, length: int64(len(v)), file: headers[i].URL}
-			if len(v) > 0 {
-				s.first, s.last = v[0], v[len(v)-1]
+			if s.measure(v); s.length > 0 && math.IsNaN(s.low) {
+				return nil, false, &DriftError{Drifts: []Drift{{File: headers[i].URL, Variable: path, What: "coordinate", Got: "missing at every element", Want: "the files are put in its order"}}}
 			}
 			byKey[key] = s
 			a.segments = append(a.segments, s)
@@ -217,6 +220,40 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 	}
 	a.evidence = fmt.Sprintf("%d different stretches of the coordinate in %d files", len(a.segments), len(a.of))
 	return a, len(a.segments) > 1, nil
+}
+
+// digest identifies a stretch by its decoded values: what is stored says nothing where units differ.
+func digest(values []float64) string {
+	b := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v+0)) // no negative zero
+	}
+	sum := sha256.Sum256(b)
+	return string(sum[:])
+}
+
+// measure finds the range and the direction of a stretch's values; NaN is a missing one.
+func (s *segment) measure(values []float64) {
+	if len(values) == 0 {
+		return
+	}
+	s.low, s.high = math.NaN(), math.NaN()
+	up, before := false, math.NaN()
+	for _, x := range values {
+		if math.IsNaN(x) {
+			s.uneven = true
+			continue
+		}
+		up, s.down = up || x > before, s.down || x < before
+		if !(s.low <= x) {
+			s.low = x
+		}
+		if !(s.high >= x) {
+			s.high = x
+		}
+		s.uneven = s.uneven || x == before || up && s.down
+		before = x
+	}
 }
 
 func variesAmong(coords []*Variable) bool {
@@ -243,16 +280,16 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 			continue
 		}
 		units, isTime := TimeUnits(v, v)
-		text := ""
+		text := fmt.Sprint(v.Type, v.Attribute("_FillValue"), v.Attribute("missing_value"), v.Attribute("scale_factor"), v.Attribute("add_offset"))
 		if isTime {
-			text = units.String() + string(units.Calendar())
+			text += units.String() + string(units.Calendar())
 		}
 		key := v.Content + text
 		if got, ok := cache[key]; ok {
 			out[i] = got
 			continue
 		}
-		vals, err := v.Type.Float64s(v.Raw)
+		vals, err := unpacked(v)
 		if err != nil {
 			return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
 		}
@@ -261,8 +298,15 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 				to = &units
 			}
 			if !units.Same(*to) {
-				if vals, err = cftime.ConvertFloats(vals, units, *to); err != nil {
-					return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+				for k := range vals {
+					if math.IsNaN(vals[k]) {
+						continue
+					}
+					c, err := cftime.ConvertFloats(vals[k:k+1], units, *to)
+					if err != nil {
+						return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+					}
+					vals[k] = c[0]
 				}
 			}
 		}
@@ -272,12 +316,50 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 	return out, nil
 }
 
+// unpacked gives a coordinate's values as a reader gets them: unpacked (CF conventions 8.1), and NaN where they are missing (2.5.1).
+func unpacked(v *Variable) ([]float64, error) {
+	vals, err := v.Type.Float64s(v.Raw)
+	if err != nil {
+		return nil, err
+	}
+	number := func(name string) (float64, bool) {
+		raw, ok := cdm.DType{Kind: cdm.Float, Size: 8}.Encode(v.Attribute(name))
+		if !ok {
+			return 0, false
+		}
+		return math.Float64frombits(binary.LittleEndian.Uint64(raw)), true
+	}
+	for _, name := range []string{"_FillValue", "missing_value"} {
+		if fill, ok := number(name); ok {
+			for i := range vals {
+				if vals[i] == fill {
+					vals[i] = math.NaN()
+				}
+			}
+		}
+	}
+	scale, scaled := number("scale_factor")
+	offset, _ := number("add_offset")
+	for i := range vals {
+		if scaled {
+			vals[i] *= scale
+		}
+		vals[i] += offset
+	}
+	return vals, nil
+}
+
+// packed reports whether the values are stored as other numbers than they mean.
+func packed(v *Variable) bool {
+	return v.Attribute("scale_factor") != nil || v.Attribute("add_offset") != nil
+}
+
 // inOrder gives every file a stretch of its own in the order of the list.
 func inOrder(headers []*Header, path string) *axis {
 	a := &axis{path: path, of: map[int]*segment{}}
 	for i, h := range headers {
 		if n, ok := lengthOf(h, path); ok {
-			s := &segment{key: fmt.Sprint(i), length: n, first: float64(i), last: float64(i), file: h.URL}
+			s := &segment{key: fmt.Sprint(i), length: n, low: float64(i), high: float64(i), file: h.URL}
 			a.segments = append(a.segments, s)
 			a.of[i] = s
 		}
@@ -290,15 +372,15 @@ func (a *axis) arrange() error {
 	down := false
 	for _, s := range a.segments {
 		if s.length > 1 {
-			down = s.last < s.first
+			down = s.down && !s.uneven
 			break
 		}
 	}
 	sort.SliceStable(a.segments, func(i, j int) bool {
 		if down {
-			return a.segments[i].first > a.segments[j].first
+			return a.segments[i].high > a.segments[j].high
 		}
-		return a.segments[i].first < a.segments[j].first
+		return a.segments[i].low < a.segments[j].low
 	})
 	start := int64(0)
 	var drifts []Drift
@@ -310,15 +392,19 @@ func (a *axis) arrange() error {
 			continue
 		}
 		if prev != nil {
-			if overlap := s.first <= prev.last; overlap != down || s.first == prev.last {
+			from, reached, overlap := s.low, prev.high, s.low <= prev.high
+			if down {
+				from, reached, overlap = s.high, prev.low, s.high >= prev.low
+			}
+			if overlap {
 				drifts = append(drifts, Drift{s.file, prev.file, a.path, "first value",
-					fmt.Sprint(s.first), fmt.Sprintf("the axis has reached %v already", prev.last)})
+					fmt.Sprint(from), fmt.Sprintf("the axis has reached %v already", reached)})
 			}
 		}
 		prev = s
 	}
 	if drifts != nil {
-		return &DriftError{drifts}
+		return &DriftError{Drifts: drifts}
 	}
 	return nil
 }
@@ -337,4 +423,5 @@ func TimeUnits(v, of *Variable) (cftime.Units, bool) {
 	return u, true
 }
 
-var errNothingToJoin = errors.New("the files share all their coordinates, so there is nothing to concatenate them along")
+// ErrNothingToJoin says that files can be neither concatenated nor merged.
+var ErrNothingToJoin = errors.New("the files hold the same variables at the same coordinates, so there is nothing to concatenate them along")

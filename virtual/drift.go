@@ -14,6 +14,9 @@ import (
 // ErrDrift marks source files that disagree, so that no single array can hold what they say.
 var ErrDrift = errors.New("source files disagree")
 
+// DifferentContent is the What of a Drift of variables that have the same place in several files and different values.
+const DifferentContent = "content"
+
 // Drift is one disagreement: what File says of Variable, and what the file Against says.
 type Drift struct {
 	File     string `json:"file"`
@@ -36,10 +39,13 @@ func (d Drift) String() string {
 }
 
 // DriftError lists disagreements. It matches [ErrDrift].
-type DriftError struct{ Drifts []Drift }
+type DriftError struct {
+	Drifts []Drift
+	cause  error
+}
 
 // Is makes errors.Is(err, ErrDrift) true.
-func (e *DriftError) Is(target error) bool { return target == ErrDrift }
+func (e *DriftError) Is(target error) bool { return target == ErrDrift || target == e.cause }
 
 func (e *DriftError) Error() string {
 	const most = 5
@@ -63,12 +69,12 @@ var meaningful = []string{
 }
 
 // difference compares a variable with the first file's and returns what no layout can mend; axes says which of the
-// variable's axes are concatenated. Units of time are left to the caller when retime is true.
+// variable's axes are concatenated. Units of time, and the width of their numbers, are left to the caller when retime is true.
 func difference(v, first *Variable, layout []int, retime bool) (what, got, want string) {
 	if v == first {
 		return "", "", ""
 	}
-	if !v.Type.Equal(first.Type) {
+	if !v.Type.Equal(first.Type) && !(retime && v.Type.Numeric() && first.Type.Numeric()) {
 		return "dtype", v.Type.String(), first.Type.String()
 	}
 	if fmt.Sprint(v.Axes) != fmt.Sprint(first.Axes) {
@@ -86,7 +92,7 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		}
 		switch name {
 		case "units", "calendar":
-			if retime || a == nil || b == nil { // not stated is no contradiction
+			if retime || (a == nil || b == nil) && !since(a) && !since(b) { // not stated is no contradiction, but for times
 				continue
 			}
 		case "flag_values", "flag_masks", "flag_meanings":
@@ -107,6 +113,12 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		}
 	}
 	return "", "", ""
+}
+
+// since reports whether units are those of a time.
+func since(units any) bool {
+	s, _ := units.(string)
+	return strings.Contains(s, " since ")
 }
 
 // container reports whether v is a grid mapping: its attributes say all, and its value says nothing (CF conventions 5.6).

@@ -33,7 +33,8 @@ type refsOptions struct {
 
 func newRefsCommand(env environment) *cli.Command {
 	var opts refsOptions
-	var concat, keep, stack, identical cli.StringSlice
+	var joining ruleFlags
+	var keep cli.StringSlice
 	return &cli.Command{
 		Name:      "refs",
 		Usage:     "references straight from files, without a workdir",
@@ -45,28 +46,21 @@ Example:
    kerb refs sst-*.nc -o sst.parq
    kerb refs https://data.example.org/sst.nc -o sst.json --stats
    python -c 'import xarray; print(xarray.open_dataset("sst.parq", engine="kerchunk"))'`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the store: `OUT.parq` (a folder of parquet records) or OUT.json", Required: true, Destination: &opts.output},
-			&cli.StringSliceFlag{Name: "concat", Usage: "concatenate along `DIM`; may be repeated; the coordinates tell when it isn't given", Destination: &concat},
-			&cli.StringFlag{Name: "new-dimension", Usage: "concatenate along a dimension `DIM` that no file has", Destination: &opts.rules.NewDimension},
-			&cli.StringSliceFlag{Name: "stack", Usage: "stack `VAR`, which differs from file to file, along the concatenated dimension; may be repeated", Destination: &stack},
-			&cli.StringSliceFlag{Name: "identical", Usage: "take the first file's values of `VAR` for all files, unchecked; may be repeated", Destination: &identical},
 			&cli.StringSliceFlag{Name: "variable", Usage: "keep `VAR` and what it needs; may be repeated", Destination: &keep},
 			&cli.StringFlag{Name: "on-unsupported", Value: "fail", Usage: "what to do with variables that a store can't represent: `fail` or skip", Destination: &opts.onUnsupported},
 			&cli.Int64Flag{Name: "record-size", Value: 100_000, Usage: "references a parquet record", Destination: &opts.recordSize},
-			&cli.Int64Flag{Name: "inline-limit", Value: virtual.DefaultInlineLimit, Usage: "the most `BYTES` of an array stored by value where references can't stand for it", Destination: &opts.rules.InlineLimit},
 			&cli.BoolFlag{Name: "overwrite", Usage: "replace a store that exists", Destination: &opts.overwrite},
 			&cli.BoolFlag{Name: "stats", Usage: "print requests, bytes and times", Destination: &opts.stats},
-		},
+		}, joining.flags()...),
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 1, -1)
 			if err != nil {
 				return err
 			}
-			if c.IsSet("concat") {
-				opts.rules.Concat = concat.Value()
-			}
-			opts.rules.Keep, opts.rules.Stack, opts.rules.Identical = keep.Value(), stack.Value(), identical.Value()
+			opts.rules = joining.read()
+			opts.rules.Keep = keep.Value()
 			opts.rules.SkipRefused = opts.onUnsupported == "skip"
 			return runRefs(c.Context, args, opts, env)
 		},

@@ -67,7 +67,7 @@ func (d *decoded) add(ctx context.Context, v *visitor, array int) error {
 		if of == nil {
 			return phases.Errorf(phases.Damaged, "run configure again", "%s: variable %s is not there any more", file.URL, d.plan.Layouts[array].TimeOf)
 		}
-		if raw, err = retime(raw, src, of, to); err != nil {
+		if raw, err = retime(raw, src, of, to, d.plan.Dataset.Arrays[array].Type); err != nil {
 			return phases.Errorf(phases.Drift, "take the file out of the dataset's list", "%s: %s: %w", file.URL, src.Path, err)
 		}
 	}
@@ -133,20 +133,20 @@ func rows(shape, start, extent []int64, move func(dst, from, n int64)) {
 	}
 }
 
-// retime re-encodes time values in the layout of src from the unit that of states to another one. Fill values stay what they are.
-func retime(raw []byte, src, of *cdm.Variable, to cftime.Units) ([]byte, error) {
+// retime re-encodes time values in the layout of src from the unit that of states to another one, and in another type. Fill values stay what they are.
+func retime(raw []byte, src, of *cdm.Variable, to cftime.Units, kind cdm.DType) ([]byte, error) {
 	from, ok := virtual.TimeUnits(&virtual.Variable{Variable: *src}, &virtual.Variable{Variable: *of})
 	if !ok {
 		return nil, fmt.Errorf("units %v are no unit of time any more: run configure again", of.Attribute("units"))
 	}
-	if from.Same(to) {
+	if from.Same(to) && kind.Equal(src.Type) {
 		return raw, nil
 	}
-	out := make([]byte, 0, len(raw))
+	out := make([]byte, 0, len(raw)/src.Type.Size*kind.Size)
 	put := func(value any) error {
-		e, ok := src.Type.Encode(value)
+		e, ok := kind.Encode(value)
 		if !ok {
-			return fmt.Errorf("%v %s does not fit into %s as a number of %s", value, from, src.Type, to)
+			return fmt.Errorf("%v %s does not fit into %s as a number of %s", value, from, kind, to)
 		}
 		out = append(out, e...)
 		return nil
@@ -155,21 +155,20 @@ func retime(raw []byte, src, of *cdm.Variable, to cftime.Units) ([]byte, error) 
 	missing := func(i int) bool {
 		return hasFill && string(raw[i*src.Type.Size:(i+1)*src.Type.Size]) == string(fill)
 	}
-	if src.Type.Kind == cdm.Float {
+	if kind.Kind == cdm.Float {
 		values, err := src.Type.Float64s(raw)
 		if err != nil {
 			return nil, err
 		}
 		for i, value := range values {
-			if missing(i) || value != value {
-				out = append(out, raw[i*src.Type.Size:(i+1)*src.Type.Size]...)
-				continue
+			if !missing(i) && value == value {
+				c, err := cftime.ConvertFloats(values[i:i+1], from, to)
+				if err != nil {
+					return nil, err
+				}
+				value = c[0]
 			}
-			c, err := cftime.ConvertFloats(values[i:i+1], from, to)
-			if err != nil {
-				return nil, err
-			}
-			if err := put(c[0]); err != nil {
+			if err := put(value); err != nil {
 				return nil, err
 			}
 		}
@@ -179,16 +178,15 @@ func retime(raw []byte, src, of *cdm.Variable, to cftime.Units) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	for i := range values {
-		if missing(i) {
-			out = append(out, raw[i*src.Type.Size:(i+1)*src.Type.Size]...)
-			continue
+	for i, value := range values {
+		if !missing(i) {
+			c, err := cftime.ConvertInts(values[i:i+1], from, to)
+			if err != nil {
+				return nil, err
+			}
+			value = c[0]
 		}
-		c, err := cftime.ConvertInts(values[i:i+1], from, to)
-		if err != nil {
-			return nil, err
-		}
-		if err := put(c[0]); err != nil {
+		if err := put(value); err != nil {
 			return nil, err
 		}
 	}

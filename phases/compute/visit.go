@@ -42,7 +42,7 @@ func (v *visitor) variable(array int) (*cdm.Variable, error) {
 		return nil, changed("is not there any more")
 	case src.Refused != nil:
 		return nil, phases.SourceError(where.URL, arr.Path, src.Refused)
-	case !src.Type.Equal(arr.Type):
+	case !src.Type.Equal(arr.Type) && (lay.Units == "" || !src.Type.Numeric()): // times are re-encoded to one type
 		return nil, changed("has dtype %s, but had %s when configure ran", src.Type, arr.Type)
 	case len(src.Shape) != len(lay.Axes):
 		return nil, changed("has %d dimensions, but had %d when configure ran", len(src.Shape), len(lay.Axes))
@@ -192,15 +192,19 @@ func sameFill(a, b []byte) bool {
 
 // filledChunk encodes a chunk of nothing but the source's fill value.
 func filledChunk(arr *virtual.Array, src *cdm.Variable) ([]byte, error) {
-	if src.Type.Kind == cdm.Object {
-		return nil, fmt.Errorf("strings with a fill value: %w", cdm.ErrUnsupported)
-	}
 	n := int64(1)
 	for _, c := range arr.Grid.Chunks {
 		n *= c
 	}
-	if n*int64(src.Type.Size) > maxFilled {
-		return nil, fmt.Errorf("a chunk of %d bytes: %w", n*int64(src.Type.Size), cdm.ErrUnsupported)
+	if bytes := n * int64(max(src.Type.Size, 4+len(src.Fill))); bytes > maxFilled {
+		return nil, fmt.Errorf("a chunk of %d bytes: %w", bytes, cdm.ErrUnsupported)
+	}
+	if src.Type.Kind == cdm.Object {
+		raw, err := cdm.EncodeStrings(slices.Repeat([]string{string(src.Fill)}, int(n)))
+		if err != nil {
+			return nil, err
+		}
+		return codecs.Encode(arr.Codecs, raw)
 	}
 	fill := src.Fill
 	if len(fill) == 0 {
