@@ -113,7 +113,11 @@ func runInit(ctx context.Context, group string, opts initOptions, env environmen
 		return err
 	}
 	if !opts.dryRun {
-		fmt.Fprintf(env.stdout, "group %s has %d datasets; next: kerb submit %s -w %s\n", group, len(list), group, opts.workdir)
+		datasets := "1 dataset"
+		if len(list) != 1 {
+			datasets = fmt.Sprintf("%d datasets", len(list))
+		}
+		fmt.Fprintf(env.stdout, "group %s has %s; next: kerb submit %s -w %s (on this machine: --scheduler local)\n", group, datasets, group, opts.workdir)
 	}
 	return nil
 }

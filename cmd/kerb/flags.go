@@ -86,7 +86,11 @@ func positionals(c *cli.Context, least, most int) ([]string, error) {
 		args = args[1:]
 	}
 	if len(args) < least || (most >= 0 && len(args) > most) {
-		return nil, usagef("%s: takes %s", c.Command.Name, c.Command.ArgsUsage)
+		takes := strings.TrimSpace(c.Command.ArgsUsage)
+		if takes == "" {
+			return nil, usagef("%s takes no arguments but flags", c.Command.Name)
+		}
+		return nil, usagef("%s takes %s", c.Command.Name, takes)
 	}
 	return args, nil
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -66,6 +67,7 @@ func main() {
 // run runs one command line and returns the exit code.
 func run(ctx context.Context, args []string, env environment) int {
 	app := newApp(env)
+	given := args
 	args, err := flagsFirst(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -74,10 +76,18 @@ func run(ctx context.Context, args []string, env environment) int {
 	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintf(env.stderr, "kerb: %v\n", err)
 		if code == exitUsage {
-			fmt.Fprintln(env.stderr, "See `kerb --help`, or `kerb COMMAND --help`.")
+			fmt.Fprintf(env.stderr, "See `%s --help`.\n", helpOf(app, given))
 		}
 	}
 	return code
+}
+
+// helpOf is the command whose help says how the arguments should have been.
+func helpOf(app *cli.App, args []string) string {
+	if len(args) > 1 && app.Command(args[1]) != nil {
+		return "kerb " + args[1]
+	}
+	return "kerb"
 }
 
 // errReported is joined to an error whose text the command has shown already.
@@ -100,7 +110,7 @@ func newApp(env environment) *cli.App {
 	}
 	app.Action = func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usagef("no command %q", c.Args().First())
+			return usagef("there is no command %q", c.Args().First())
 		}
 		return cli.ShowAppHelp(c)
 	}
@@ -140,7 +150,13 @@ func commands(env environment) []*cli.Command {
 // finish gives a command what all commands have in common.
 func finish(c *cli.Command) {
 	c.HideHelpCommand = true
-	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usagef("%s: %v", c.Name, err) }
+	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		if flag, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
+			return usagef("%s has no flag %s", c.Name, dashed(flag))
+		}
+		return usagef("%s: %v", c.Name, err)
+	}
+	require(c)
 	if len(c.Subcommands) > 0 {
 		for _, s := range c.Subcommands {
 			finish(s)
@@ -148,6 +164,29 @@ func finish(c *cli.Command) {
 		return
 	}
 	c.CustomHelpTemplate = cli.CommandHelpTemplate + "\n" + exitTable + "\n"
+}
+
+// require makes a missing flag a usage error. cli itself would print the help and end with an error that nobody can tell apart.
+func require(c *cli.Command) {
+	var required []string
+	for _, f := range c.Flags {
+		if s, ok := f.(*cli.StringFlag); ok && s.Required {
+			s.Required = false
+			required = append(required, s.Name)
+		}
+	}
+	act := c.Action
+	if len(required) == 0 {
+		return
+	}
+	c.Action = func(ctx *cli.Context) error {
+		for _, name := range required {
+			if !ctx.IsSet(name) {
+				return usagef("%s needs the flag %s", c.Name, dashed(name))
+			}
+		}
+		return act(ctx)
+	}
 }
 
 // exitCode is the one place where errors become exit codes.
