@@ -39,6 +39,10 @@ const (
 	bloscMinSplit  = 128
 )
 
+// bloscMaxData is the most that a stored frame of one block may hold: Blosc bounds a block to a third of 2 GiB, less
+// what it needs beside it.
+const bloscMaxData = (1<<31 - 1 - 255*4) / 3
+
 // bloscRatio is more than one byte of a frame can stand for, whatever its compressor.
 const bloscRatio = 1 << 16
 
@@ -79,7 +83,19 @@ func (b blosc) Config() map[string]any {
 }
 func (b blosc) Name() string { return "blosc" }
 
-func (b blosc) Encode([]byte) ([]byte, error) { return nil, ErrNoEncoder }
+// Encode stores the data in a frame, uncompressed. That is enough for the few chunks that are encoded here: those that a
+// writer could not compress.
+func (b blosc) Encode(src []byte) ([]byte, error) {
+	if len(src) > bloscMaxData {
+		return nil, fmt.Errorf("%d bytes are more than a Blosc frame holds", len(src))
+	}
+	out := make([]byte, bloscHeader, bloscHeader+len(src))
+	out[0], out[1], out[2], out[3] = 2, 1, bloscStored, 1
+	binary.LittleEndian.PutUint32(out[4:], uint32(len(src)))
+	binary.LittleEndian.PutUint32(out[8:], uint32(len(src))) // one block
+	binary.LittleEndian.PutUint32(out[12:], uint32(bloscHeader+len(src)))
+	return append(out, src...), nil
+}
 
 func (b blosc) Decode(src []byte, limit int) ([]byte, error) {
 	if len(src) < bloscHeader {

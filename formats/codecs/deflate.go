@@ -13,6 +13,7 @@ import (
 type deflate struct {
 	level   int
 	readers *sync.Pool // of io.ReadCloser that is a zlib.Resetter
+	writers *sync.Pool // of *zlib.Writer: each holds hundreds of kilobytes
 }
 
 func deflateFromHDF5(params []uint32) (Codec, error) {
@@ -23,7 +24,7 @@ func deflateFromHDF5(params []uint32) (Codec, error) {
 	return newDeflate(level), nil
 }
 
-func newDeflate(level int) *deflate { return &deflate{level: level, readers: new(sync.Pool)} }
+func newDeflate(level int) *deflate { return &deflate{level: level, readers: new(sync.Pool), writers: new(sync.Pool)} }
 
 func (d *deflate) Config() map[string]any { return map[string]any{"id": "zlib", "level": d.level} }
 func (d *deflate) Name() string           { return "deflate" }
@@ -50,9 +51,14 @@ func (d *deflate) Decode(src []byte, limit int) ([]byte, error) {
 
 func (d *deflate) Encode(src []byte) ([]byte, error) {
 	var buf bytes.Buffer
-	w, err := zlib.NewWriterLevel(&buf, d.level)
-	if err != nil {
-		return nil, err
+	w, _ := d.writers.Get().(*zlib.Writer)
+	if w == nil {
+		var err error
+		if w, err = zlib.NewWriterLevel(&buf, d.level); err != nil {
+			return nil, err
+		}
+	} else {
+		w.Reset(&buf)
 	}
 	if _, err := w.Write(src); err != nil {
 		return nil, err
@@ -60,5 +66,6 @@ func (d *deflate) Encode(src []byte) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
+	d.writers.Put(w)
 	return buf.Bytes(), nil
 }

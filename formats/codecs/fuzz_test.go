@@ -143,7 +143,7 @@ func TestRoundTrip(t *testing.T) {
 	configs := []map[string]any{
 		{"id": "zlib", "level": 4}, {"id": "gzip", "level": 1}, {"id": "shuffle", "elementsize": 1}, {"id": "shuffle", "elementsize": 2},
 		{"id": "shuffle", "elementsize": 3}, {"id": "shuffle", "elementsize": 4}, {"id": "shuffle", "elementsize": 8},
-		{"id": "shuffle", "elementsize": 16}, {"id": "fletcher32"}, {"id": "zstd", "level": 3}, {"id": "lz4"},
+		{"id": "shuffle", "elementsize": 16}, {"id": "fletcher32"}, {"id": "zstd", "level": 3}, {"id": "lz4"}, {"id": "blosc"},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		config := rapid.SampledFrom(configs).Draw(t, "config")
