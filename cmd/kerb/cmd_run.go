@@ -24,6 +24,9 @@ type runOptions struct {
 	sample  int64
 	all     bool
 	seed    uint64
+	allow   string
+	client  string
+	dask    string
 	json    bool
 }
 
@@ -46,6 +49,9 @@ Example:
 			&cli.Int64Flag{Name: "sample", Value: verify.DefaultSample, Usage: "test: compare the values of about `N` chunks", Destination: &opts.sample},
 			&cli.BoolFlag{Name: "all", Usage: "test: compare the values of every chunk", Destination: &opts.all},
 			&cli.Uint64Flag{Name: "seed", Usage: "test: choose another sample", Destination: &opts.seed},
+			&cli.StringFlag{Name: "allow", Usage: "test: accept the faults that a `REPORT` lists, instead of those in the dataset's test/allow.json", Destination: &opts.allow},
+			&cli.StringFlag{Name: "client", Usage: "test: read the store through xarray in this `PYTHON` too", EnvVars: []string{"KERB_CLIENT"}, Destination: &opts.client},
+			&cli.StringFlag{Name: "dask", Usage: "test: the `ADDRESS` of a dask scheduler for the client", EnvVars: []string{"KERB_DASK"}, Destination: &opts.dask},
 			jsonFlag(&opts.json),
 		},
 		Action: func(c *cli.Context) error {
@@ -140,9 +146,12 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		}
 		return path, fmt.Sprintf("store: %s\n", path), nil
 	case phases.Test:
-		r, err := verify.Run(ctx, d, verify.Options{Open: w.open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory()})
+		r, err := verify.Run(ctx, d, verify.Options{Open: w.open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow, Client: opts.client, Dask: opts.dask})
 		if r != nil {
 			text = r.String()
+			if r.Large != nil {
+				text += r.Large.Throughput() + "\n"
+			}
 		}
 		return r, text, err
 	default:

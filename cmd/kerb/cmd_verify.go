@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/cedadev/kerchunk-builder/phases"
-	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/phases/verify"
 	"github.com/cedadev/kerchunk-builder/stores"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -20,35 +20,40 @@ type verifyOptions struct {
 	all     bool
 	seed    uint64
 	sources []string
+	allow   string
+	rules   virtual.Rules
 	json    bool
 }
 
 func newVerifyCommand(env environment) *cli.Command {
 	var opts verifyOptions
 	var sources cli.StringSlice
+	var joining ruleFlags
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "hold a store against the files that it stands for",
 		ArgsUsage: "STORE",
 		Description: `Checks that every reference lies inside its file, that every chunk is accounted for, and that values read through the
-store are bit for bit those of the files, read afresh. The files are those that the store's references name.
+store are bit for bit those of the files, read afresh, and that attributes and coordinates are those of every file. The files
+are those that the store's references name. How they are joined must be said as it was when the store was made.
 
 Example:
    kerb verify sst.parq
    kerb verify sst.parq --all --json`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.Int64Flag{Name: "sample", Value: verify.DefaultSample, Usage: "compare the values of about `N` chunks", Destination: &opts.sample},
 			&cli.BoolFlag{Name: "all", Usage: "compare the values of every chunk", Destination: &opts.all},
 			&cli.Uint64Flag{Name: "seed", Usage: "choose another sample", Destination: &opts.seed},
-			&cli.StringSliceFlag{Name: "source", Usage: "a source `FILE` that no reference names, since all its values are stored inline; may be repeated", Destination: &sources},
+			&cli.StringSliceFlag{Name: "source", Usage: "a source `FILE`, or a pattern of files, that no reference names, since all their values are stored inline; may be repeated", Destination: &sources},
+			&cli.StringFlag{Name: "allow", Usage: "accept the faults that a `REPORT` lists (of kerb verify --json, or a test's report.json)", Destination: &opts.allow},
 			jsonFlag(&opts.json),
-		},
+		}, joining.flags()...),
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 1, 1)
 			if err != nil {
 				return err
 			}
-			opts.sources = sources.Value()
+			opts.sources, opts.rules = sources.Value(), joining.read()
 			return runVerify(c.Context, args[0], opts, env)
 		},
 	}
@@ -60,38 +65,15 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 		return &phases.Error{Class: phases.Input, Err: err}
 	}
 	defer s.Close()
-	urls := map[string]bool{}
-	var list []string
-	add := func(url string) {
-		if url != "" && !urls[url] {
-			urls[url] = true
-			list = append(list, url)
-		}
+	others, err := sourceFiles(opts.sources)
+	if err != nil {
+		return err
 	}
-	ds := s.Dataset()
-	var keep []string
-	for _, a := range ds.Arrays {
-		keep = append(keep, a.Path)
-		for row, err := range s.References(ctx, a.Path) {
-			if err != nil {
-				return phases.Errorf(phases.Fault, "compute the store again", "%s: %w", store, err)
-			}
-			add(row.Reference.URL)
-		}
-	}
-	for _, f := range opts.sources {
-		url, err := sourceURL(f)
-		if err != nil {
+	var known []verify.Fault
+	if opts.allow != "" {
+		if known, err = verify.ReadKnown(opts.allow); err != nil {
 			return err
 		}
-		add(url)
-	}
-	if len(list) == 0 {
-		return phases.Errorf(phases.Input, "name the files with --source", "%s has no reference to any file", store)
-	}
-	plan, err := configure.Join(ctx, configure.Options{Open: phases.OpenSource}, list, virtual.Rules{Keep: keep})
-	if err != nil {
-		return fmt.Errorf("joining the files that the store refers to: %w", err)
 	}
 	files := stores.NewFiles()
 	defer files.Close()
@@ -99,8 +81,8 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 	if opts.all {
 		n = verify.All
 	}
-	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Plan: plan, Fetch: files.Fetch, Open: phases.OpenSource}
-	report, err := subject.Check(ctx, n, opts.seed)
+	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Fetch: files.Fetch, Open: phases.OpenSource, Known: known}
+	report, err := subject.Alone(ctx, others, opts.rules, n, opts.seed)
 	if err != nil {
 		return err
 	}
@@ -115,4 +97,25 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 		return phases.Errorf(phases.Fault, "", "%s: faults: %d", store, report.Faults)
 	}
 	return nil
+}
+
+// sourceFiles are the files that --source names.
+func sourceFiles(list []string) ([]string, error) {
+	var out []string
+	for _, name := range list {
+		names := []string{name}
+		if _, err := os.Stat(name); err != nil && strings.ContainsAny(name, "*?[") {
+			if names, err = filepath.Glob(name); err != nil || len(names) == 0 {
+				return nil, usagef("verify: --source %q matches no file", name)
+			}
+		}
+		for _, n := range names {
+			url, err := sourceURL(n)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, url)
+		}
+	}
+	return out, nil
 }

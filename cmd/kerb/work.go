@@ -44,7 +44,7 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	case scheduler.Correct:
 		_, err = compute.Correct(ctx, d, c)
 	case scheduler.Test:
-		_, err = verify.Run(ctx, d, verify.Options{Open: w.open, Memory: taskMemory()})
+		_, err = verify.Run(ctx, d, verify.Options{Open: w.open, Memory: taskMemory(), Progress: progress, Client: os.Getenv("KERB_CLIENT"), Dask: os.Getenv("KERB_DASK")})
 	case scheduler.Catalog:
 		err = w.catalog(ctx, d)
 	default:

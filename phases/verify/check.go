@@ -24,7 +24,15 @@ type Subject struct {
 // Check does all checks: of the sources, of the arrays, of the metadata, of the references, and of about n chunks of
 // values (see [Values]). An array that is not the plan's is left out of the last three, which can say nothing about it.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
-	fail := func(check string, err error) (*Report, error) {
+	results, err := s.check(ctx, n, seed)
+	if err != nil {
+		return nil, err
+	}
+	return newReport(s.Name, seed, s.Known, results), nil
+}
+
+func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, error) {
+	fail := func(check string, err error) ([]*Result, error) {
 		return nil, fmt.Errorf("%s: %s: %w", s.Name, check, err)
 	}
 	plan, err := normalPlan(s.Plan)
@@ -55,7 +63,7 @@ func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, erro
 	if err != nil {
 		return fail("values", err)
 	}
-	return newReport(s.Name, seed, s.Known, []*Result{stale, arrays, metadata, references, values}), nil
+	return []*Result{stale, arrays, metadata, references, values}, nil
 }
 
 // subset is a store of which some arrays are left out.

@@ -55,6 +55,11 @@ func (r *references) account(ctx context.Context, a *virtual.Array, book *ledger
 	count := a.Grid.Count()
 	next := int64(0) // the first chunk that is not accounted for
 	for row, err := range r.store.References(ctx, a.Path) {
+		if err != nil && damaged(ctx, err) {
+			r.result.add(Fault{Kind: Unreadable, Variable: a.Path, Expected: fmt.Sprintf("references from chunk %d on", next), Found: err.Error()})
+			r.result.Checked += next
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("references of %s: %w", a.Path, err)
 		}
@@ -163,6 +168,9 @@ func (r *references) each(ctx context.Context, use func(a *virtual.Array, index 
 	arrays := r.store.Dataset().Arrays
 	for i := range arrays {
 		for row, err := range r.store.References(ctx, arrays[i].Path) {
+			if err != nil && damaged(ctx, err) {
+				break // found before
+			}
 			if err != nil {
 				return fmt.Errorf("references of %s: %w", arrays[i].Path, err)
 			}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
@@ -25,6 +27,12 @@ type Options struct {
 	Sample int64  // about how many chunks have their values compared; All for every one, 0 for DefaultSample
 	Seed   uint64 // of the sample
 	Memory int64  // bytes that the large plot may use; 0 for DefaultMemory
+	Allow  string // a report whose faults are accepted; empty for AllowFile of the dataset, where that is there
+
+	// Client is the Python whose xarray is to read the store too, Dask the address of its scheduler; both may be empty.
+	Client, Dask string
+
+	Progress func() // called after each chunk of the large plot; may be nil
 }
 
 // Defaults of Options.
@@ -33,8 +41,9 @@ const (
 	DefaultMemory = 1 << 30
 )
 
-// The files that the test phase leaves in the dataset's test folder.
+// The files that the test phase leaves in the dataset's test folder, and the one that it finds there: the known faults.
 const (
+	AllowFile     = "allow.json"
 	ReportFile    = "report.json"
 	TextFile      = "report.txt"
 	SmallPlotFile = "slice.png"
@@ -70,21 +79,33 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 	if opts.Memory == 0 {
 		opts.Memory = DefaultMemory
 	}
-	subject := Subject{Name: d.Rel(latest.Path), Store: s, Plan: plan, Fetch: files.Fetch, Open: opts.Open}
+	known, err := allowed(d, opts.Allow)
+	if err != nil {
+		return nil, err
+	}
+	subject := Subject{Name: d.Rel(latest.Path), Store: s, Plan: plan, Fetch: files.Fetch, Open: opts.Open, Known: known}
 	report, err := subject.Check(ctx, opts.Sample, opts.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
 	if report.Verdict == Passed { // pictures of wrong data would only mislead
-		if err := pictures(ctx, d, s, files, opts.Memory); err != nil {
+		shown := &shown{d: d, store: s, path: latest.Path, fetch: files.Fetch, opts: opts, report: report}
+		if err := shown.all(ctx); err != nil {
 			return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 		}
 	}
 	if err := save(d, report); err != nil {
 		return nil, &phases.Error{Class: phases.IO, Err: err}
 	}
-	if err := d.Note("test", map[string]any{"store": report.Store, "verdict": report.Verdict, "faults": report.Faults}); err != nil {
+	note := map[string]any{"store": report.Store, "verdict": report.Verdict, "faults": report.Faults}
+	if report.Large != nil {
+		note["large_plot_bytes"], note["large_plot_seconds"] = report.Large.Bytes, report.Large.Seconds
+	}
+	if err := d.Note("test", note); err != nil {
 		return nil, err
+	}
+	if report.Client != nil && report.Client.Verdict != Passed {
+		return report, phases.Errorf(phases.Fault, "see "+d.Path(workdirs.TestDir, TextFile), "dataset %s: the client check failed", d.Code)
 	}
 	if report.Verdict != Passed {
 		return report, phases.Errorf(phases.Fault, "see "+d.Path(workdirs.TestDir, TextFile), "dataset %s: the test found faults: %d", d.Code, report.Faults)
@@ -107,66 +128,108 @@ func save(d *workdirs.Dataset, r *Report) error {
 	return write(ReportFile, text)
 }
 
-// pictures draws the small and the large plot of the variable that a person would look at first. A dataset without
-// any such variable has none.
-func pictures(ctx context.Context, d *workdirs.Dataset, s zarr.Store, files *stores.Files, memory int64) error {
+// allowed are the known faults: those of path, or of the dataset's own list.
+func allowed(d *workdirs.Dataset, path string) ([]Fault, error) {
+	if path == "" {
+		path = d.Path(workdirs.TestDir, AllowFile)
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	return ReadKnown(path)
+}
+
+// shown is a store that has passed and is now looked at: as pictures, and through the client.
+type shown struct {
+	d      *workdirs.Dataset
+	store  zarr.Store
+	path   string
+	fetch  zarr.Fetch
+	opts   Options
+	report *Report
+}
+
+// all draws the small and the large plot of the variable that a person would look at first, and lets the client read it. A dataset
+// without any such variable has none.
+func (v *shown) all(ctx context.Context) error {
 	for _, old := range []string{SmallPlotFile, LargePlotFile} {
-		if err := os.Remove(d.Path(workdirs.TestDir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(v.d.Path(workdirs.TestDir, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	ds := s.Dataset()
+	ds := v.store.Dataset()
 	main, ok := plots.Choose(ds)
 	if !ok {
 		return nil
 	}
-	title := d.Code
-	src := figure.FromStore(s, files.Fetch)
-	err := workdirs.WriteFile(d.Path(workdirs.TestDir, SmallPlotFile), func(w io.Writer) error {
-		_, err := figure.Draw(ctx, w, src, figure.Request{Variable: main.Path, Dataset: title})
-		return err
-	})
-	if err != nil {
+	src := figure.FromStore(v.store, v.fetch)
+	if err := v.draw(ctx, SmallPlotFile, src, figure.Request{Variable: main.Path, Dataset: v.d.Code}); err != nil {
 		return fmt.Errorf("small plot: %w", err)
 	}
-	axis := cf.AxesOf(&ds, &main).T
-	if axis < 0 || len(main.Grid.Shape) < 2 || main.Grid.Shape[axis] < 2 {
+	var m *mean
+	if axis := cf.AxesOf(&ds, &main).T; axis >= 0 && len(main.Grid.Shape) >= 2 && main.Grid.Shape[axis] >= 2 {
+		began := time.Now()
+		var err error
+		if m, err = timeMean(ctx, v.store, v.fetch, main, axis, v.opts.Memory, v.opts.Progress); err != nil {
+			return fmt.Errorf("large plot: %w", err)
+		}
+		v.report.Large = &Large{Variable: main.Path, Bytes: elements(main.Grid.Shape) * int64(main.Type.Size), Memory: v.opts.Memory, Seconds: time.Since(began).Seconds()}
+		name := fmt.Sprintf("%s  ·  mean of %d times", v.d.Code, main.Grid.Shape[axis])
+		if err := v.draw(ctx, LargePlotFile, reduced{src, m.array, m.values}, figure.Request{Variable: main.Path, Dataset: name}); err != nil {
+			return fmt.Errorf("large plot: %w", err)
+		}
+	}
+	if v.opts.Client == "" {
 		return nil
 	}
-	mean, err := timeMean(ctx, s, files.Fetch, main, axis, memory)
+	var err error
+	v.report.Client, err = client{v.opts.Client, v.opts.Dask}.check(ctx, v.path, v.store, v.fetch, main, m)
 	if err != nil {
-		return fmt.Errorf("large plot: %w", err)
-	}
-	err = workdirs.WriteFile(d.Path(workdirs.TestDir, LargePlotFile), func(w io.Writer) error {
-		name := fmt.Sprintf("%s  ·  mean of %d times", title, main.Grid.Shape[axis])
-		_, err := figure.Draw(ctx, w, reduced{src, mean.array, mean.values}, figure.Request{Variable: main.Path, Dataset: name})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("large plot: %w", err)
+		return fmt.Errorf("client check: %w", err)
 	}
 	return nil
 }
 
+func (v *shown) draw(ctx context.Context, name string, src figure.Source, req figure.Request) error {
+	return workdirs.WriteFile(v.d.Path(workdirs.TestDir, name), func(w io.Writer) error {
+		_, err := figure.Draw(ctx, w, src, req)
+		return err
+	})
+}
+
 type mean struct {
-	array  virtual.Array // without the reduced axis
-	values []float64
+	dimension string        // that was reduced
+	array     virtual.Array // without it
+	values    []float64
 }
 
 // timeMean reads the whole variable, chunk by chunk, in at most memory bytes.
-func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64) (*mean, error) {
+func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64, progress func()) (*mean, error) {
 	a, err := zarr.OpenArray(s, main.Path, fetch)
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Reduce(ctx, axis, nil, nil, memory, nil)
+	r, err := a.Reduce(ctx, axis, nil, nil, memory, serially(progress))
 	if err != nil {
 		return nil, err
 	}
-	out := &mean{array: main, values: r.Mean()}
+	out := &mean{dimension: main.Dimensions[axis], array: main, values: r.Mean()}
 	out.array.Dimensions = slices.Delete(slices.Clone(main.Dimensions), axis, axis+1)
 	out.array.Grid = virtual.Grid{Shape: r.Shape, Chunks: slices.Delete(slices.Clone(main.Grid.Chunks), axis, axis+1)}
 	return out, nil
+}
+
+// serially calls f from one goroutine at a time.
+func serially(f func()) func() {
+	if f == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		f()
+	}
 }
 
 // reduced is a source in which one array has been replaced by what was computed of it.

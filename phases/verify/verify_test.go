@@ -304,9 +304,9 @@ func TestKnownFaultsAreAccepted(t *testing.T) {
 func TestReadKnown(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "allow.json")
 	for text, want := range map[string]string{
-		"{}":                             "no fault in it",
-		"[":                              "unexpected end",
-		`{"checks":[{"faults":[{}]}]}`:   "has no kind",
+		"{}":                              "no fault in it",
+		"[":                               "unexpected end",
+		`{"checks":[{"faults":[{}]}]}`:    "has no kind",
 		`{"checks":[{"check":"values"}]}`: "no fault in it",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -1,0 +1,97 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/virtual"
+)
+
+// sourcesAttribute is where a store says of how many files it was made: "12 files, ...".
+const sourcesAttribute = provenance + "sources"
+
+// Alone verifies a store of which nothing but the store is there: the files that its references name, and others whose values are
+// all inline, are joined again by the rules, as configure does, and the store is held against that. s.Plan is not used.
+func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules, n int64, seed uint64) (*Report, error) {
+	urls, err := s.named(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	if len(urls) == 0 {
+		return nil, phases.Errorf(phases.Input, "name the files with --source", "%s has no reference to any file", s.Name)
+	}
+	files := &Result{Check: "files", Unit: "files", Checked: int64(len(urls))}
+	ds := s.Store.Dataset()
+	if made := madeOf(ds); made > 0 && made != len(urls) {
+		files.add(Fault{Kind: Source, Expected: fmt.Sprintf("the %d files that the store says it was made of", made),
+			Found: fmt.Sprintf("%d that its references name; files whose values are all inline must be named with --source", len(urls))})
+	}
+	rules.Keep = nil
+	for _, a := range ds.Arrays {
+		rules.Keep = append(rules.Keep, a.Path)
+	}
+	s.Plan, err = configure.Join(ctx, configure.Options{Open: s.Open}, urls, rules)
+	if err != nil {
+		switch phases.ClassOf(err) {
+		case phases.Damaged, phases.Drift, phases.Unsupported, phases.Input:
+		default:
+			return nil, fmt.Errorf("%s: joining the files that the store refers to: %w", s.Name, err)
+		}
+		files.add(Fault{Kind: Source, Expected: "files that can be joined", Found: err.Error()})
+		return newReport(s.Name, seed, s.Known, []*Result{files}), nil
+	}
+	results, err := s.check(ctx, n, seed)
+	if err != nil {
+		return nil, err
+	}
+	return newReport(s.Name, seed, s.Known, append([]*Result{files}, results...)), nil
+}
+
+// named lists the files that references name, and the others, once each.
+func (s Subject) named(ctx context.Context, others []string) ([]string, error) {
+	seen := map[string]bool{}
+	var out []string
+	add := func(url string) {
+		if url != "" && !seen[url] {
+			seen[url] = true
+			out = append(out, url)
+		}
+	}
+	for _, a := range s.Store.Dataset().Arrays {
+		for row, err := range s.Store.References(ctx, a.Path) {
+			if err != nil && damaged(ctx, err) {
+				break // what is missing now will be found by the checks
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: references of %s: %w", s.Name, a.Path, err)
+			}
+			add(row.Reference.URL)
+		}
+	}
+	for _, url := range others {
+		add(url)
+	}
+	return out, nil
+}
+
+// madeOf is how many files a store says it was made of; 0 when it does not say.
+func madeOf(ds virtual.Dataset) (n int) {
+	if len(ds.Groups) > 0 {
+		if s, ok := cdm.Lookup(ds.Groups[0].Attributes, sourcesAttribute).(string); ok {
+			if _, err := fmt.Sscanf(s, "%d files", &n); err != nil {
+				return 0
+			}
+		}
+	}
+	return n
+}
+
+// damaged reports whether an error of reading a store's references says that the store is damaged: all but those of the machine.
+func damaged(ctx context.Context, err error) bool {
+	var machine interface{ Timeout() bool } // of *fs.PathError and syscall.Errno too
+	return ctx.Err() == nil && !errors.As(err, &machine)
+}
