@@ -37,15 +37,20 @@ func NewReport(store string, seed uint64, checks ...*Result) *Report {
 
 // newReport leaves out the faults that are known.
 func newReport(store string, seed uint64, known []Fault, checks []*Result) *Report {
-	r := &Report{Store: store, Verdict: Passed, Seed: seed, Checks: checks, Gone: accept(known, checks)}
+	r := &Report{Store: store, Verdict: Passed, Seed: seed, Gone: accept(known, checks)}
 	for _, c := range checks {
 		c.shorten()
-		r.Faults += int64(len(c.Faults)) + c.More
-	}
-	if r.Faults > 0 {
-		r.Verdict = Failed
+		r.join(c)
 	}
 	return r
+}
+
+// join adds the result of a later check.
+func (r *Report) join(c *Result) {
+	r.Checks = append(r.Checks, c)
+	if r.Faults += int64(len(c.Faults)) + c.More; r.Faults > 0 {
+		r.Verdict = Failed
+	}
 }
 
 // JSON is the report for programs, indented.

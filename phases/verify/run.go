@@ -91,7 +91,10 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 	if report.Verdict == Passed { // pictures of wrong data would only mislead
 		shown := &shown{d: d, store: s, path: latest.Path, fetch: files.Fetch, opts: opts, report: report}
 		if err := shown.all(ctx); err != nil {
-			return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+			if transient(ctx, err) {
+				return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+			}
+			report.join(&Result{Check: "plots", Unit: "pictures", Faults: []Fault{{Kind: Unreadable, Expected: "chunks that can be read through the store", Found: err.Error()}}})
 		}
 	}
 	if err := save(d, report); err != nil {

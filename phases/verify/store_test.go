@@ -2,6 +2,8 @@ package verify
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores"
+	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
@@ -128,6 +131,121 @@ func TestReplacedFile(t *testing.T) {
 	}
 	// The references read the new data, as a fresh look at the file does; only its times tell.
 	found(t, result(t, report, "values"), []string{"value time chunk 0 of " + files[2], "2000-01-05T00:00:00 at element [6]", "2000-01-03T00:00:00"})
+}
+
+// One bit of a compressed chunk, in a file whose size and time tell nothing.
+func TestOneBitOfACompressedChunk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deflated.nc")
+	text, err := os.ReadFile(filepath.Join("testdata", "deflated.nc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func() {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, changedAt, changedAt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	s := built(t, []string{path})
+	ref, ok, err := s.Store.Reference("t", 1)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	text[ref.Offset+ref.Size/2] ^= 1
+	write()
+	report, err := s.Check(t.Context(), All, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found(t, result(t, report, "sources"), nil)
+	found(t, result(t, report, "values"), []string{"source t chunk 1.0 of " + path, "deflate: corrupt data"})
+	found(t, result(t, report, "values"), []string{"unreadable t chunk 1.0 of " + path, "deflate: corrupt data"})
+}
+
+// What a store says of itself is enough to verify it, and what it lacks is named.
+func TestAlone(t *testing.T) {
+	files := written(t)
+	s := built(t, files)
+	plan := s.Plan
+	s.Plan = nil
+	report, err := s.Alone(t.Context(), nil, virtual.Rules{}, All, 1)
+	if err != nil || report.Verdict != Passed {
+		t.Fatal(report, err)
+	}
+	if len(plan.Files) != nFiles {
+		t.Fatal(plan.Files)
+	}
+
+	// A store in which one file's chunks are all inline names the others only.
+	hidden := s
+	hidden.Store = inlined{s.Store, files[4], s.Fetch}
+	if report, err = hidden.Alone(t.Context(), nil, virtual.Rules{}, All, 1); err != nil {
+		t.Fatal(err)
+	}
+	found(t, result(t, report, "files"), []string{"source: expected the 5 files", "found 4 that its references name", "--source"})
+	if report, err = hidden.Alone(t.Context(), files[4:], virtual.Rules{}, All, 1); err != nil || report.Verdict != Passed {
+		t.Error(report, err)
+	}
+
+	if err := os.Truncate(files[2], 60); err != nil {
+		t.Fatal(err)
+	}
+	if report, err = s.Alone(t.Context(), nil, virtual.Rules{}, All, 1); err != nil {
+		t.Fatal(err)
+	}
+	found(t, result(t, report, "files"), []string{"source: expected files that can be joined", files[2]})
+}
+
+// inlined is a store in which the chunks of one file are inline.
+type inlined struct {
+	zarr.Store
+	file  string
+	fetch zarr.Fetch
+}
+
+func (s inlined) Reference(array string, index int64) (virtual.Reference, bool, error) {
+	ref, ok, err := s.Store.Reference(array, index)
+	if ok && err == nil && ref.URL == s.file {
+		ref.Inline, err = s.fetch(context.Background(), ref.URL, ref.Offset, ref.Size)
+		ref.URL = ""
+	}
+	return ref, ok, err
+}
+
+func (s inlined) References(ctx context.Context, array string) iter.Seq2[zarr.Row, error] {
+	return func(yield func(zarr.Row, error) bool) {
+		for row, err := range s.Store.References(ctx, array) {
+			if err == nil {
+				row.Reference, _, err = s.Reference(array, row.Index)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// A record that is no parquet file is a fault of the store, and not the end of the check.
+func TestADamagedRecord(t *testing.T) {
+	s := built(t, written(t))
+	s.Store = broken{s.Store}
+	report, err := s.Check(t.Context(), All, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found(t, result(t, report, "references"), []string{"unreadable temp", "references from chunk 0 on", "not a record"})
+}
+
+type broken struct{ zarr.Store }
+
+func (s broken) References(ctx context.Context, array string) iter.Seq2[zarr.Row, error] {
+	if array != "temp" {
+		return s.Store.References(ctx, array)
+	}
+	return func(yield func(zarr.Row, error) bool) { yield(zarr.Row{}, errors.New("not a record")) }
 }
 
 // A store that lacks an array, has one too many, or has one of another shape.

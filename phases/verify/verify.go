@@ -13,11 +13,13 @@ package verify
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"iter"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/formats/codecs"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -78,7 +80,7 @@ func transient(ctx context.Context, err error) bool {
 	if ctx.Err() != nil {
 		return true
 	}
-	for _, finding := range []error{cdm.ErrFormat, cdm.ErrUnsupported, fs.ErrNotExist, fs.ErrPermission} {
+	for _, finding := range []error{cdm.ErrFormat, cdm.ErrUnsupported, codecs.ErrCorrupt, codecs.ErrNoDecoder, io.ErrUnexpectedEOF, fs.ErrNotExist, fs.ErrPermission} {
 		if errors.Is(err, finding) {
 			return false
 		}
