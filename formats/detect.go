@@ -20,8 +20,11 @@ type Source = netcdf4.Source
 // Options say how files are opened. The zero value is good.
 type Options struct {
 	InlineLimit int64              // see netcdf4.Options
-	Note        func(netcdf4.Note) // told what of a file can't be shown; may be nil
+	Note        func(Note) // told what of a file can't be shown; may be nil
 }
+
+// Note says why a part of a file is not shown.
+type Note = netcdf4.Note
 
 // hdf5Signature begins every HDF5 superblock (HDF5 File Format Specification II.A). It is looked for at byte 0, 512 and each
 // doubling of that: a user block of any kind may stand before it.

@@ -19,18 +19,32 @@ type SourceFile struct {
 	Size  int64
 	MTime time.Time                      // zero where the source has none
 	Stats func() (requests, bytes int64) // what reading it has cost so far
+	Notes []formats.Note                 // what of the file is not shown, and why
 }
 
 // Opener opens source files: phases are given one, so that tests can give them another.
 type Opener func(ctx context.Context, url string) (*SourceFile, error)
 
-// OpenSource opens a local file or an http(s) URL. It is the Opener of the program.
-func OpenSource(ctx context.Context, url string) (*SourceFile, error) {
-	f, info, err := formats.OpenURL(ctx, url, formats.Options{})
-	if err != nil {
-		return nil, SourceError(url, "", err)
+// MaxInlineLimit is the limit for a user who wants stored by value what references can't stand for: it is held in memory.
+const MaxInlineLimit = 1 << 30
+
+// SourceOpener opens local files and http(s) URLs. inlineLimit is the most bytes, decoded, of a variable whose chunks no
+// reader of the store could decode and which are stored by value instead; 0 is the readers' own limit.
+func SourceOpener(inlineLimit int64) Opener {
+	return func(ctx context.Context, url string) (*SourceFile, error) {
+		var notes []formats.Note
+		opts := formats.Options{InlineLimit: inlineLimit, Note: func(n formats.Note) { notes = append(notes, n) }}
+		f, info, err := formats.OpenURL(ctx, url, opts)
+		if err != nil {
+			return nil, SourceError(url, "", err)
+		}
+		return &SourceFile{File: f, Size: info.Size, MTime: info.MTime, Stats: info.Stats, Notes: notes}, nil
 	}
-	return &SourceFile{File: f, Size: info.Size, MTime: info.MTime, Stats: info.Stats}, nil
+}
+
+// OpenSource is the Opener for whom nothing else was asked.
+func OpenSource(ctx context.Context, url string) (*SourceFile, error) {
+	return SourceOpener(0)(ctx, url)
 }
 
 // SourceError gives an error of reading a source file its class, and names the file and the variable where the error doesn't yet.

@@ -173,7 +173,7 @@ func (j *Joiner) admit(headers []*Header) ([]*Header, error) {
 				keep = append(keep, v)
 			case j.rules.SkipRefused:
 				if !skipped[v.Path] {
-					j.note(v.Path, "skipped", v.Refused.Error(), "user")
+					j.note(v.Path, Skipped, v.Refused.Error(), "user")
 				}
 				skipped[v.Path] = true
 			default:

@@ -70,6 +70,9 @@ type Note struct {
 	From     string `json:"from"` // "evidence", "profile" or "user"
 }
 
+// Skipped is the decision of a note about a variable that can't be represented and was left out. The store says so as well.
+const Skipped = "skipped"
+
 // Array returns the index of the array at path, or -1.
 func (d *Dataset) Array(path string) int {
 	for i := range d.Arrays {

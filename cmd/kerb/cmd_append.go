@@ -8,6 +8,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/compute"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/phases/initialise"
 )
 
@@ -53,7 +54,11 @@ func runAppend(ctx context.Context, code string, opts appendOptions, env environ
 	if err != nil {
 		return phases.Errorf(phases.Input, "", "dataset %s: %w", code, err)
 	}
-	path, n, err := compute.Append(ctx, d, found, compute.Options{Open: phases.OpenSource, Version: version})
+	open, err := configure.Opener(d)
+	if err != nil {
+		return err
+	}
+	path, n, err := compute.Append(ctx, d, found, compute.Options{Open: open, Version: version})
 	if err != nil {
 		return err
 	}

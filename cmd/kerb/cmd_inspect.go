@@ -48,6 +48,13 @@ type inspected struct {
 	Kind      string              `json:"kind"`
 	Groups    []inspectedGroup    `json:"groups"`
 	Variables []inspectedVariable `json:"variables"`
+	Notes     []inspectedNote     `json:"notes,omitempty"` // what of a file is not shown
+}
+
+type inspectedNote struct {
+	Path      string `json:"path"`
+	Attribute string `json:"attribute,omitempty"`
+	Reason    string `json:"reason"`
 }
 
 type inspectedGroup struct {
@@ -135,6 +142,9 @@ func inspectFile(ctx context.Context, url string) (*inspected, error) {
 	}
 	defer f.Close()
 	show := &inspected{Name: url, Kind: f.Format()}
+	for _, n := range f.Notes {
+		show.Notes = append(show.Notes, inspectedNote(n))
+	}
 	for g := range f.Root().Walk() {
 		show.group(g.Path, g.Attributes)
 		for _, src := range g.Variables {
@@ -235,6 +245,12 @@ func (s *inspected) print(w io.Writer) error {
 			fmt.Fprintf(&b, "\n// attributes of /%s\n", g.Path)
 			printAttributes(&b, "", g.order)
 		}
+	}
+	if len(s.Notes) > 0 {
+		b.WriteString("\n// not shown\n")
+	}
+	for _, n := range s.Notes {
+		fmt.Fprintf(&b, "        %s:%s  // %s\n", n.Path, n.Attribute, n.Reason)
 	}
 	b.WriteString("}\n")
 	_, err := io.WriteString(w, b.String())

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type refsOptions struct {
 	rules         virtual.Rules
 	onUnsupported string
 	recordSize    int64
+	inlineLimit   int64 // of the readers; 0 when none was given
 	overwrite     bool
 	stats         bool
 }
@@ -49,7 +51,7 @@ Example:
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "the store: `OUT.parq` (a folder of parquet records) or OUT.json", Required: true, Destination: &opts.output},
 			&cli.StringSliceFlag{Name: "variable", Usage: "keep `VAR` and what it needs; may be repeated", Destination: &keep},
-			&cli.StringFlag{Name: "on-unsupported", Value: "fail", Usage: "what to do with variables that a store can't represent: `fail` or skip", Destination: &opts.onUnsupported},
+			&cli.StringFlag{Name: "on-unsupported", Value: "fail", Usage: "what to do with variables that references can't stand for: `fail`, skip, or inline (store by value what can be decoded)", Destination: &opts.onUnsupported},
 			&cli.Int64Flag{Name: "record-size", Value: 100_000, Usage: "references a parquet record", Destination: &opts.recordSize},
 			&cli.BoolFlag{Name: "overwrite", Usage: "replace a store that exists", Destination: &opts.overwrite},
 			&cli.BoolFlag{Name: "stats", Usage: "print requests, bytes and times", Destination: &opts.stats},
@@ -61,6 +63,9 @@ Example:
 			}
 			opts.rules = joining.read()
 			opts.rules.Keep = keep.Value()
+			if c.IsSet("inline-limit") {
+				opts.inlineLimit = opts.rules.InlineLimit
+			}
 			opts.rules.SkipRefused = opts.onUnsupported == "skip"
 			return runRefs(c.Context, args, opts, env)
 		},
@@ -72,8 +77,8 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	switch {
 	case !json && !strings.HasSuffix(opts.output, ".parq") && !strings.HasSuffix(opts.output, ".parquet"):
 		return usagef("refs: output %q must end in .parq or .json", opts.output)
-	case opts.onUnsupported != "fail" && opts.onUnsupported != "skip":
-		return usagef("refs: --on-unsupported takes fail or skip, not %q", opts.onUnsupported)
+	case !slices.Contains([]string{"fail", "skip", "inline"}, opts.onUnsupported):
+		return usagef("refs: --on-unsupported takes fail, skip or inline, not %q", opts.onUnsupported)
 	}
 	output, err := filepath.Abs(opts.output)
 	if err != nil {
@@ -89,7 +94,7 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 		}
 	}
 	began := time.Now()
-	meter := &meter{}
+	meter := &meter{source: configure.SourceOpener(opts.onUnsupported, opts.inlineLimit)}
 	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, opts.rules)
 	if err != nil {
 		return err
@@ -111,8 +116,11 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 		return &phases.Error{Class: phases.IO, Err: err}
 	}
 	for _, n := range plan.Notes {
-		if n.Decision == "skipped" {
+		switch n.Decision {
+		case virtual.Skipped:
 			fmt.Fprintf(env.stderr, "kerb: left out %s: %s\n", n.Subject, n.Evidence)
+		case configure.NotShown:
+			fmt.Fprintf(env.stderr, "kerb: not in the store: %s: %s\n", n.Subject, n.Evidence)
 		}
 	}
 	references := int64(0)

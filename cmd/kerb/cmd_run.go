@@ -122,16 +122,20 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 
 // runPhase runs one phase, and answers what it found, for programs and for people.
 func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Dataset, opts runOptions) (result any, text string, err error) {
+	open, err := configure.Opener(d)
+	if err != nil {
+		return nil, "", err
+	}
 	switch p {
 	case phases.Scan:
-		r, err := scan.Run(ctx, d, scan.Options{Open: w.open, Version: version})
+		r, err := scan.Run(ctx, d, scan.Options{Open: open, Version: version})
 		if err != nil {
 			return nil, "", err
 		}
 		return r, fmt.Sprintf("%d files, %s (%s): Nc %.1f chunks a file, Tc %s a chunk, Tk %s of references\n",
 			r.Files, byteSize(r.SourceBytes), strings.Join(r.Formats, ", "), r.Nc, byteSize(int64(r.Tc)), byteSize(r.Tk)), nil
 	case phases.Configure:
-		doc, err := configure.Run(ctx, d, configure.Options{Open: w.open})
+		doc, err := configure.Run(ctx, d, configure.Options{Open: open})
 		if err != nil {
 			return nil, "", err
 		}
@@ -140,13 +144,13 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		}
 		return doc, text, nil
 	case phases.Compute:
-		path, err := compute.Run(ctx, d, compute.Options{Open: w.open, Version: version})
+		path, err := compute.Run(ctx, d, compute.Options{Open: open, Version: version})
 		if err != nil {
 			return nil, "", err
 		}
 		return path, fmt.Sprintf("store: %s\n", path), nil
 	case phases.Test:
-		r, err := verify.Run(ctx, d, verify.Options{Open: w.open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow, Client: opts.client, Dask: opts.dask})
+		r, err := verify.Run(ctx, d, verify.Options{Open: open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow, Client: opts.client, Dask: opts.dask})
 		if r != nil {
 			text = r.String()
 			if r.Large != nil {

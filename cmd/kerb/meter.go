@@ -8,11 +8,14 @@ import (
 	"github.com/cedadev/kerchunk-builder/phases"
 )
 
-// meter opens source files and counts what reading them costs.
-type meter struct{ requests, bytes atomic.Int64 }
+// meter counts what reading source files costs.
+type meter struct {
+	source          phases.Opener
+	requests, bytes atomic.Int64
+}
 
 func (m *meter) open(ctx context.Context, url string) (*phases.SourceFile, error) {
-	f, err := phases.OpenSource(ctx, url)
+	f, err := m.source(ctx, url)
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,9 @@ import (
 )
 
 // worker does the steps of a run: the one place where the scheduler's steps meet the phases.
-type worker struct {
-	workdir *workdirs.Workdir
-	open    phases.Opener
-}
+type worker struct{ workdir *workdirs.Workdir }
 
-func newWorker(w *workdirs.Workdir) *worker { return &worker{workdir: w, open: phases.OpenSource} }
+func newWorker(w *workdirs.Workdir) *worker { return &worker{workdir: w} }
 
 // do runs one step for a dataset, or for one part of it. progress, which may be nil, is called after each source file.
 func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part int, progress func()) error {
@@ -29,12 +26,16 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	if err != nil {
 		return &phases.Error{Class: phases.Input, Err: err}
 	}
-	c := compute.Options{Open: w.open, Version: version, Progress: progress}
+	open, err := configure.Opener(d)
+	if err != nil {
+		return err
+	}
+	c := compute.Options{Open: open, Version: version, Progress: progress}
 	switch step {
 	case scheduler.Scan:
-		_, err = scan.Run(ctx, d, scan.Options{Open: w.open, Version: version})
+		_, err = scan.Run(ctx, d, scan.Options{Open: open, Version: version})
 	case scheduler.Configure:
-		_, err = configure.Run(ctx, d, configure.Options{Open: w.open, Progress: progress})
+		_, err = configure.Run(ctx, d, configure.Options{Open: open, Progress: progress})
 	case scheduler.Compute:
 		_, err = compute.Run(ctx, d, c)
 	case scheduler.Parts:
@@ -44,7 +45,7 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	case scheduler.Correct:
 		_, err = compute.Correct(ctx, d, c)
 	case scheduler.Test:
-		_, err = verify.Run(ctx, d, verify.Options{Open: w.open, Memory: taskMemory(), Progress: progress, Client: os.Getenv("KERB_CLIENT"), Dask: os.Getenv("KERB_DASK")})
+		_, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress, Client: os.Getenv("KERB_CLIENT"), Dask: os.Getenv("KERB_DASK")})
 	case scheduler.Catalog:
 		err = w.catalog(ctx, d)
 	default:

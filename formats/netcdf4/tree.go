@@ -112,6 +112,10 @@ func (t *tree) readGroup(n *node, g *hdf5.Group) error {
 				t.file.note(p, "", errors.New("it leads back to a group that it is in"))
 				continue
 			}
+			if err := nameable(l.Name); err != nil {
+				t.refuse(n, l.Name, fmt.Errorf("a group and all that is in it: %w", err))
+				continue
+			}
 			sub, err := o.Group()
 			if err != nil {
 				return fmt.Errorf("group /%s: %w", p, err)

@@ -133,6 +133,17 @@ func TestRefusedWithoutSiblings(t *testing.T) {
 	}
 }
 
+// A group that no store can have is refused as a whole, and by its name.
+func TestGroupNames(t *testing.T) {
+	f := open(t, "testdata/group_names.h5", Options{})
+	if v := f.Root().Variable("g/.zgroup"); v == nil || !errors.Is(v.Refused, cdm.ErrUnsupported) {
+		t.Errorf("g/.zgroup is %+v, want a refusal", v)
+	}
+	if v := f.Root().Variable("g/fine/v"); v == nil || v.Refused != nil {
+		t.Errorf("g/fine/v is %+v, want a variable", v)
+	}
+}
+
 // Filters that no chunk went through, or that do nothing when they are read, don't keep chunks from being referenced as they lie.
 func TestIdleFilters(t *testing.T) {
 	f := open(t, "testdata/more.h5", Options{})

@@ -19,6 +19,7 @@ const (
 	versionAttribute = "kerchunk_builder_version"
 	sourcesAttribute = "kerchunk_builder_sources"
 	planAttribute    = "kerchunk_builder_plan"
+	skippedAttribute = "kerchunk_builder_skipped" // variables of the sources that the store lacks, and why
 )
 
 // correctMeta writes the metadata of a store whose records are complete: the true shapes, the corrected attributes, and
@@ -30,6 +31,15 @@ func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest string, o
 	root.Attributes = append(slices.Clone(root.Attributes),
 		cdm.Attribute{Name: versionAttribute, Value: opts.Version},
 		cdm.Attribute{Name: sourcesAttribute, Value: sourcesDigest(p)})
+	var skipped []string
+	for _, n := range p.Notes {
+		if n.Decision == virtual.Skipped {
+			skipped = append(skipped, n.Subject+": "+n.Evidence)
+		}
+	}
+	if skipped != nil {
+		root.Attributes = append(root.Attributes, cdm.Attribute{Name: skippedAttribute, Value: skipped})
+	}
 	if digest != "" {
 		root.Attributes = append(root.Attributes, cdm.Attribute{Name: planAttribute, Value: digest})
 	}

@@ -271,7 +271,7 @@ func (v *view) attributes(key string) (list *[]cdm.Attribute, name string, err e
 		}
 	}
 	switch name {
-	case "", "_ARRAY_DIMENSIONS", "_FillValue", editsAttribute, planAttribute, sourcesAttribute, versionAttribute:
+	case "", "_ARRAY_DIMENSIONS", "_FillValue", editsAttribute, planAttribute, skippedAttribute, sourcesAttribute, versionAttribute:
 		return nil, "", phases.Errorf(phases.Input, "", "the attribute %q can't be changed: it is part of the store's structure or provenance", key)
 	}
 	return list, name, nil

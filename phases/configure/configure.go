@@ -44,6 +44,7 @@ func (r *Reader) join(ctx context.Context, headers []*virtual.Header, rules virt
 	if err != nil {
 		return nil, classify(err)
 	}
+	p.Notes = append(p.Notes, r.unshown(j.Headers())...)
 	return p, nil
 }
 
@@ -53,7 +54,7 @@ func classify(err error) error {
 	case errors.Is(err, virtual.ErrDrift):
 		return &phases.Error{Class: phases.Drift, Err: err, Remedy: remedy(err)}
 	case errors.Is(err, cdm.ErrUnsupported):
-		return &phases.Error{Class: phases.Unsupported, Err: err, Remedy: "set `unsupported: skip` in override.yaml (--on-unsupported skip) to leave such variables out"}
+		return &phases.Error{Class: phases.Unsupported, Err: err, Remedy: "set `unsupported: skip` in override.yaml (--on-unsupported skip) to leave such variables out, or `inline` to store by value what can be decoded"}
 	}
 	return &phases.Error{Class: phases.Input, Err: err}
 }

@@ -148,7 +148,7 @@ func (d *Document) Plan() (*virtual.Plan, error) {
 // the reasons for the plan, is left out.
 func (d *Document) Digest() (string, error) {
 	of := *d
-	of.Notes = nil
+	of.Notes = d.skipped()
 	of.Compute = Compute{Format: d.Compute.Format, RecordSize: d.Compute.RecordSize, Links: d.Compute.Links}
 	b, err := json.Marshal(&of)
 	if err != nil {
@@ -156,6 +156,17 @@ func (d *Document) Digest() (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// skipped are the notes that the store itself holds.
+func (d *Document) skipped() []virtual.Note {
+	var out []virtual.Note
+	for _, n := range d.Notes {
+		if n.Decision == virtual.Skipped {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // Load reads a dataset's configure.json.

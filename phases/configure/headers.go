@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cedadev/kerchunk-builder/formats"
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -27,11 +28,12 @@ type Reader struct {
 
 	mu     sync.Mutex
 	intern map[string]*virtual.Variable
+	notes  map[string][]formats.Note // by url
 }
 
 // NewReader returns a reader that opens files with open.
 func NewReader(open phases.Opener) *Reader {
-	return &Reader{open: open, intern: map[string]*virtual.Variable{}}
+	return &Reader{open: open, intern: map[string]*virtual.Variable{}, notes: map[string][]formats.Note{}}
 }
 
 // Headers reads the headers of all files, several at once. progress, which may be nil, is called after each.
@@ -52,6 +54,11 @@ func (r *Reader) Headers(ctx context.Context, urls []string, progress func()) ([
 			defer f.Close()
 			if headers[i], err = r.header(ctx, f, url); err != nil {
 				return err
+			}
+			if len(f.Notes) > 0 {
+				r.mu.Lock()
+				r.notes[url] = f.Notes
+				r.mu.Unlock()
 			}
 			if progress != nil {
 				mu.Lock()

@@ -30,7 +30,7 @@ type Override struct {
 	Memory      string         `yaml:"memory"`        // of a compute task: 4G
 	Time        string         `yaml:"time"`          // of a compute task: 2h
 	InlineLimit int64          `yaml:"inline_limit"`  // the most bytes of an array stored by value
-	Unsupported string         `yaml:"unsupported"`   // fail or skip
+	Unsupported string         `yaml:"unsupported"`   // fail, skip or inline
 	Drift       string         `yaml:"drift"`         // fail or exclude
 	Links       *Links         `yaml:"links"`         // from: and to: prefixes of the places of source files in the store
 }
@@ -57,7 +57,7 @@ func loadOverride(d *workdirs.Dataset) (Override, error) {
 	}{
 		{"compute", o.Compute, []string{"", "serial", "parallel"}},
 		{"format", o.Format, []string{"", "parquet", "json"}},
-		{"unsupported", o.Unsupported, []string{"", "fail", "skip"}},
+		{"unsupported", o.Unsupported, []string{"", "fail", "skip", "inline"}},
 		{"drift", o.Drift, []string{"", "fail", "exclude"}},
 	} {
 		ok := false
@@ -75,4 +75,22 @@ func loadOverride(d *workdirs.Dataset) (Override, error) {
 		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
 	}
 	return o, nil
+}
+
+// Opener is how a dataset's source files are opened, in every phase: as its override.yaml says.
+func Opener(d *workdirs.Dataset) (phases.Opener, error) {
+	o, err := loadOverride(d)
+	if err != nil {
+		return nil, err
+	}
+	return SourceOpener(o.Unsupported, o.InlineLimit), nil
+}
+
+// SourceOpener opens source files for a user who wants "fail", "skip" or "inline" for what references can't stand for, and
+// perhaps set a limit himself.
+func SourceOpener(unsupported string, inlineLimit int64) phases.Opener {
+	if unsupported == "inline" && inlineLimit == 0 {
+		inlineLimit = phases.MaxInlineLimit
+	}
+	return phases.SourceOpener(inlineLimit)
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes more.h5, and puts what libhdf5 and netCDF-C say of it into expected.json.
+"""Makes more.h5 and group_names.h5, and puts what libhdf5 and netCDF-C say of the first into expected.json.
 
 Names that no Zarr store can have, filters that every chunk skips, filters that only round, and strings
 with a fill value. The committed file came from h5py 3.16 with HDF5 2.2.
@@ -28,7 +28,6 @@ def pipeline(f, name, stages, masks, dtype="<f4"):
 with h5py.File("more.h5", "w") as f:
     for name in ("back\\slash", ".zattrs", "..", "dots..", "a\nb", "{{u}}"):
         f[name] = np.arange(3, dtype="<i2")
-    f["g/.zgroup/v"] = np.arange(3, dtype="<i2")
     f.create_dataset("text_fill", (5,), dtype=h5py.string_dtype(), chunks=(2,), fillvalue="zz")[0] = "a"
     # Filters that every chunk skips: two that nobody has.
     pipeline(f, b"skipped", [(40000, (1,)), (40001, ())], [3, 3])
@@ -37,6 +36,11 @@ with h5py.File("more.h5", "w") as f:
     # Quantizing filters do nothing when they are read.
     pipeline(f, b"bitgroom", [(32022, (3, 4, 0, 0)), (h5z.FILTER_SHUFFLE, (1,))], [0, 1])
     pipeline(f, b"granular", [(32023, (3, 4, 0, 0))], [0, 0])
+
+# netCDF-C shows these groups; the test knows what is here.
+with h5py.File("group_names.h5", "w") as f:
+    f["g/.zgroup/v"] = np.arange(3, dtype="<i2")
+    f["g/fine/v"] = np.arange(3, dtype="<i2")
 
 name = "expected.json"
 all = json.load(open(name))
