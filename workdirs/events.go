@@ -19,9 +19,11 @@ type Event struct {
 	Seq     int       `json:"seq"` // counts from 1 within the attempt
 	Time    time.Time `json:"time"`
 	Host    string    `json:"host,omitempty"`
-	Code    string    `json:"code,omitempty"` // the item that is being worked on
-	Done    int64     `json:"done"`
+	Step    string    `json:"step,omitempty"` // of the phase
+	Code    string    `json:"code,omitempty"` // the item that is being worked on; none: the event is about the task
+	Done    int64     `json:"done"`           // files of the item, or items of the task
 	Total   int64     `json:"total,omitempty"`
+	Refs    int64     `json:"references,omitempty"` // found so far in the item
 	Message string    `json:"message,omitempty"`
 }
 
