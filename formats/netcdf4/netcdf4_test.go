@@ -127,6 +127,7 @@ var refusals = map[string]string{
 
 	`more.h5:back\slash`: "can't be one in a Zarr store",
 	"more.h5:.zattrs":    "can't be one in a Zarr store",
+	"more.h5:lzf_large":  "raise the limit",
 	"more.h5:..":         "can't be one in a Zarr store",
 }
 

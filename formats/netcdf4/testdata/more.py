@@ -29,6 +29,8 @@ with h5py.File("more.h5", "w") as f:
     for name in ("back\\slash", ".zattrs", "..", "dots..", "a\nb", "{{u}}"):
         f[name] = np.arange(3, dtype="<i2")
     f.create_dataset("text_fill", (5,), dtype=h5py.string_dtype(), chunks=(2,), fillvalue="zz")[0] = "a"
+    # More than is inlined unasked, in a small file.
+    f.create_dataset("lzf_large", (5_000_000,), "<f4", chunks=(1000,), maxshape=(None,), compression="lzf")[1000:1100] = 1
     # Filters that every chunk skips: two that nobody has.
     pipeline(f, b"skipped", [(40000, (1,)), (40001, ())], [3, 3])
     pipeline(f, b"skipped_first", [(40000, (1,)), (h5z.FILTER_SHUFFLE, (1,))], [1, 1])
