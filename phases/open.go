@@ -11,6 +11,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats"
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/formats/codecs"
+	"github.com/cedadev/kerchunk-builder/formats/source"
 )
 
 // SourceFile is an opened source file with what tells whether it has changed since.
@@ -63,7 +64,7 @@ func SourceError(url, variable string, err error) error {
 		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; remove it from the dataset's list if it can't be mended"}
 	case errors.Is(err, cdm.ErrUnsupported):
 		return &Error{Class: Unsupported, Err: err}
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, source.ErrIrregular):
 		return &Error{Class: Input, Err: err, Remedy: "see that the file is there and that you may read it"}
 	}
 	return &Error{Class: IO, Err: err}

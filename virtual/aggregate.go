@@ -137,8 +137,15 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 	return j, nil
 }
 
-// known refuses rules that name what no file has.
+// known refuses files that are given twice, and rules that name what no file has.
 func known(headers []*Header, rules Rules) error {
+	seen := map[string]bool{}
+	for _, h := range headers {
+		if seen[h.URL] {
+			return fmt.Errorf("%s is given twice", h.URL)
+		}
+		seen[h.URL] = true
+	}
 	for _, list := range []struct {
 		key   string
 		names []string

@@ -100,7 +100,11 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 				continue
 			}
 		}
-		return "attribute " + name, show(a), show(b)
+		got, want := show(a), show(b)
+		if got == want {
+			got, want = fmt.Sprintf("%s (%T)", got, a), fmt.Sprintf("%s (%T)", want, b)
+		}
+		return "attribute " + name, got, want
 	}
 	if container(first) {
 		for _, list := range [][]cdm.Attribute{first.Attributes, v.Attributes} {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,9 @@ type local struct {
 	requests, bytes atomic.Int64
 }
 
+// ErrIrregular refuses folders, pipes and devices.
+var ErrIrregular = errors.New("not a regular file")
+
 func openLocal(path string) (Source, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -27,7 +31,7 @@ func openLocal(path string) (Source, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open %s: not a regular file", abs)
+		return nil, fmt.Errorf("open %s: %w", abs, ErrIrregular)
 	}
 	file, err := os.Open(abs)
 	if err != nil {

@@ -117,7 +117,11 @@ func ParsePatterns(name string, text []byte) ([]Entry, error) {
 			return nil, phases.Errorf(phases.Input, "use a CSV and name the dataset", "%s: line %d, column 1: %v", name, line, err)
 		}
 		if before, ok := seen[code]; ok {
-			return nil, phases.Errorf(phases.Input, "use a CSV and name the datasets", "%s: line %d, column 1: %q stands on line %d already", name, line, code, before)
+			remedy := "use a CSV and name the datasets"
+			if path.Ext(p) == ".nc" {
+				remedy = "a list of the files of one dataset is given as -p CODE=" + name
+			}
+			return nil, phases.Errorf(phases.Input, remedy, "%s: line %d, column 1: %q stands on line %d already", name, line, code, before)
 		}
 		seen[code] = line
 		entries = append(entries, Entry{Line: line, Code: code, Pattern: p})
