@@ -68,7 +68,12 @@ func runDemo(ctx context.Context, opts demoOptions, env environment) error {
 	if err != nil {
 		return err
 	}
-	return showResults(work, group, time.Since(began), env)
+	took := time.Since(began)
+	page := filepath.Join(dir, "report.html")
+	if err := runReport(ctx, group, reportOptions{workdir: work, output: page, full: 10}, environment{io.Discard, env.stderr}); err != nil {
+		return err
+	}
+	return showResults(work, group, page, took, env)
 }
 
 // freshDir makes the folder, or one beside it with a number when it exists.
@@ -103,7 +108,7 @@ func unpack(dir string) error {
 }
 
 // showResults says where everything is.
-func showResults(work, group string, took time.Duration, env environment) error {
+func showResults(work, group, page string, took time.Duration, env environment) error {
 	w, err := workdirs.Open(work)
 	if err != nil {
 		return err
@@ -131,7 +136,7 @@ func showResults(work, group string, took time.Duration, env environment) error 
 		fmt.Fprintf(env.stdout, "\n%s\n  store    %s\n  pictures %s\n           %s\n  report   %s\n", code, latest.Path,
 			d.Path(workdirs.TestDir, verify.SmallPlotFile), d.Path(workdirs.TestDir, verify.LargePlotFile), d.Path(workdirs.TestDir, verify.TextFile))
 	}
-	fmt.Fprintf(env.stdout, "\ncatalogue  %s\n", filepath.Join(w.CatalogDir(), "catalog.json"))
+	fmt.Fprintf(env.stdout, "\ncatalogue  %s\nall of it  %s\n", filepath.Join(w.CatalogDir(), "catalog.json"), page)
 	fmt.Fprintf(env.stdout, "\nOpen a store in Python:\n  import xarray\n  ds = xarray.open_dataset(%q, engine=\"kerchunk\", storage_options={\"remote_protocol\": \"file\"})\n", store)
 	return nil
 }
