@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/catalog"
 	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/phases/scan"
@@ -27,6 +28,7 @@ type runOptions struct {
 	allow   string
 	client  string
 	dask    string
+	stac    stacOptions
 	json    bool
 }
 
@@ -52,6 +54,9 @@ Example:
 			&cli.StringFlag{Name: "allow", Usage: "test: accept the faults that a `REPORT` lists, instead of those in the dataset's test/allow.json", Destination: &opts.allow},
 			&cli.StringFlag{Name: "client", Usage: "test: read the store through xarray in this `PYTHON` too", EnvVars: []string{"KERB_CLIENT"}, Destination: &opts.client},
 			&cli.StringFlag{Name: "dask", Usage: "test: the `ADDRESS` of a dask scheduler for the client", EnvVars: []string{"KERB_DASK"}, Destination: &opts.dask},
+			&cli.StringFlag{Name: "stac-api", Usage: "catalog: post to the STAC API at `URL` too; a token is taken from " + stacToken, EnvVars: []string{stacAPI}, Destination: &opts.stac.url},
+			&cli.StringFlag{Name: "stac-token-file", Usage: "catalog: the `FILE` that holds the API's token", EnvVars: []string{stacTokenFile}, Destination: &opts.stac.tokenFile},
+			&cli.StringFlag{Name: "stac-base", Usage: "catalog: the `URL` under which the catalogue's folder is published", EnvVars: []string{stacBase}, Destination: &opts.stac.base},
 			jsonFlag(&opts.json),
 		},
 		Action: func(c *cli.Context) error {
@@ -159,7 +164,15 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		}
 		return r, text, err
 	default:
-		if err := w.catalog(ctx, d); err != nil {
+		how, err := opts.stac.catalog()
+		if err != nil {
+			return nil, "", err
+		}
+		groups, err := w.workdir.GroupsOf(d.Code)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := catalog.Run(ctx, w.workdir, d, groups, how); err != nil {
 			return nil, "", err
 		}
 		path := filepath.Join(w.workdir.CatalogDir(), "catalog.json")

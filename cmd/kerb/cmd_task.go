@@ -49,13 +49,17 @@ Example:
 				return err
 			}
 			limitMemory()
-			return runTask(c.Context, w, args[0], ref, index, newWorker(w).do, env)
+			worker := newWorker(w)
+			return runTask(c.Context, w, args[0], ref, index, worker.do, worker.finish, env)
 		},
 	}
 }
 
 // work does a step for one dataset or part (part is -1 for a whole dataset), and calls progress as it goes. It must be idempotent.
 type work func(ctx context.Context, step scheduler.Step, code string, part int, progress func()) error
+
+// finishing does what a step leaves for the end of a task, once for all datasets for which it was done. It must be idempotent.
+type finishing func(ctx context.Context, step scheduler.Step, codes []string) error
 
 // limitMemory keeps the garbage collector below what the scheduler granted, so that a task shrinks rather than dies.
 func limitMemory() {
@@ -67,7 +71,7 @@ func limitMemory() {
 // eventEvery is the shortest time between two progress events of a task.
 const eventEvery = time.Second
 
-func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref scheduler.Ref, index int, do work, env environment) error {
+func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref scheduler.Ref, index int, do work, finish finishing, env environment) error {
 	run, err := w.FindRun(runID)
 	if err != nil {
 		return &phases.Error{Class: phases.Input, Err: err}
@@ -84,7 +88,7 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	if !ok {
 		return phases.Errorf(phases.Input, "", "job %s of run %s has no index %d", ref, runID, index)
 	}
-	t := &taskRun{run: run, step: step, index: index, do: do, after: list.After, since: list.Since}
+	t := &taskRun{run: run, step: step, index: index, do: do, finish: finish, after: list.After, since: list.Since}
 	if err := t.items.UnmarshalText([]byte(text)); err != nil {
 		return err
 	}
@@ -102,6 +106,7 @@ type taskRun struct {
 	after  string
 	since  int // attempts up to this one do not count
 	do     work
+	finish finishing
 	record workdirs.Record
 	events *workdirs.EventWriter
 }
@@ -145,9 +150,34 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 			}
 		}
 	}
+	if ferr := t.finished(ctx); ferr != nil && first == nil {
+		first = ferr
+	}
 	err = t.conclude(ctx, first)
 	_, eerr := t.events.Append(workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items)), Message: t.record.State})
 	return errors.Join(err, t.run.WriteRecord(t.record), eerr)
+}
+
+// finished ends the step for the datasets for which it was done. When that fails, the last of them is done again.
+func (t *taskRun) finished(ctx context.Context) error {
+	var codes []string
+	last := -1
+	for i, r := range t.record.Items {
+		if r.State == workdirs.Done {
+			codes, last = append(codes, r.Code), i
+		}
+	}
+	if len(codes) == 0 || ctx.Err() != nil {
+		return nil
+	}
+	err := t.finish(ctx, t.step, codes)
+	if err != nil {
+		r := &t.record.Items[last]
+		class := phases.ClassOf(err)
+		r.State, r.Message, r.Class, r.Transient = workdirs.Failed, err.Error(), string(class), class != phases.Input
+		return fmt.Errorf("%s: %w", t.step, err)
+	}
+	return nil
 }
 
 // settled finds what needs no work: items that an earlier attempt has done, or that failed in it for good, and datasets

@@ -45,7 +45,7 @@ func pretendTask(args []string) int {
 		if ref, err = scheduler.ParseRef(args[1]); err == nil {
 			var index int
 			if index, err = strconv.Atoi(args[2]); err == nil {
-				err = runTask(ctx, w, args[0], ref, index, pretender{w.Root()}.do, env)
+				err = runTask(ctx, w, args[0], ref, index, pretender{w.Root()}.do, finishNothing, env)
 			}
 		}
 	}
@@ -54,6 +54,8 @@ func pretendTask(args []string) int {
 	}
 	return exitCode(ctx, err)
 }
+
+func finishNothing(context.Context, scheduler.Step, []string) error { return nil }
 
 // pretender is work that follows rules: the file pretend/STEP.CODE[.PART] holds one word for each attempt, and what
 // is not ruled succeeds.
@@ -373,7 +375,7 @@ func TestPackedTask(t *testing.T) {
 		if err := r.WriteTaskList(ref.String(), workdirs.TaskList{Job: job, Attempt: attempt, Step: job, After: after, Tasks: map[int]string{0: "a b c"}}); err != nil {
 			t.Fatal(err)
 		}
-		terr := runTask(t.Context(), w, r.ID, ref, 0, pretender{s.dir}.do, environment{io.Discard, io.Discard})
+		terr := runTask(t.Context(), w, r.ID, ref, 0, pretender{s.dir}.do, finishNothing, environment{io.Discard, io.Discard})
 		recs, err := r.TaskRecords(job, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/cedadev/kerchunk-builder/phases"
@@ -54,13 +56,63 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	return err
 }
 
-// catalog adds a dataset to the catalogue under every group that it belongs to.
+// catalog enters a dataset into the catalogue under every group that it belongs to; finish does the rest.
 func (w *worker) catalog(ctx context.Context, d *workdirs.Dataset) error {
 	groups, err := w.workdir.GroupsOf(d.Code)
 	if err != nil {
 		return err
 	}
-	return catalog.Run(ctx, w.workdir, d, groups, version)
+	return catalog.Enter(ctx, w.workdir, d, groups, catalog.Options{Version: version})
+}
+
+// finish does what a step leaves for the end of a task: codes are the datasets for which it was done. It may be repeated.
+func (w *worker) finish(ctx context.Context, step scheduler.Step, codes []string) error {
+	if step != scheduler.Catalog || len(codes) == 0 {
+		return nil
+	}
+	opts, err := stacOptions{url: os.Getenv(stacAPI), base: os.Getenv(stacBase), tokenFile: os.Getenv(stacTokenFile)}.catalog()
+	if err != nil {
+		return err
+	}
+	members := map[string][]string{}
+	for _, code := range codes {
+		groups, err := w.workdir.GroupsOf(code)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			members[g] = append(members[g], code)
+		}
+	}
+	for _, g := range slices.Sorted(maps.Keys(members)) {
+		if err := catalog.Finish(ctx, w.workdir, g, members[g], opts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The environment's names of what a STAC API is reached by.
+const (
+	stacAPI       = "KERB_STAC_API"
+	stacBase      = "KERB_STAC_BASE"
+	stacTokenFile = "KERB_STAC_TOKEN_FILE"
+	stacToken     = "KERB_STAC_TOKEN"
+)
+
+// stacOptions are where and how the catalogue is posted; without a url it is not.
+type stacOptions struct{ url, base, tokenFile string }
+
+func (o stacOptions) catalog() (catalog.Options, error) {
+	out := catalog.Options{Version: version, Base: o.base}
+	if o.url == "" {
+		return out, nil
+	}
+	token, err := catalog.Token(o.tokenFile, stacToken)
+	if err == nil {
+		out.API, err = catalog.NewAPI(o.url, token)
+	}
+	return out, err
 }
 
 // taskMemory is what the large plot may use: half of what the scheduler gave the task, and the default where none did.

@@ -348,6 +348,58 @@ func TestManyTasksAtOnce(t *testing.T) {
 	}
 }
 
+// Thousands of products cost one look at each: entering them one by one, and finishing once.
+func TestThousandsOfProducts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2,000 items are many files to write")
+	}
+	dir, files := t.TempDir(), t.TempDir()
+	const n = 2000
+	first := product(t, files, "set-0000")
+	if err := Add(dir, first); err != nil {
+		t.Fatal(err)
+	}
+	item, err := os.ReadFile(itemPath(dir, first.Group, first.Code))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < n; i++ { // copies, since it is the finishing that is looked at
+		code := fmt.Sprintf("set-%04d", i)
+		path := itemPath(dir, first.Group, code)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, bytes.ReplaceAll(item, []byte("set-0000"), []byte(code)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Rebuild(dir, first.Group); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, first.Group, "collection.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(b, []byte(`"rel": "item"`)); got != n {
+		t.Errorf("%d of %d items in the collection", got, n)
+	}
+	// A second look reads nothing again, and finds what was replaced or taken away.
+	s := shelf{dir: filepath.Join(dir, first.Group), held: map[string]held{}}
+	if changed, err := s.look(); err != nil || !changed {
+		t.Fatal(changed, err)
+	}
+	before := s.held["set-0007"].item
+	if changed, err := s.look(); err != nil || changed || s.held["set-0007"].item != before {
+		t.Error("an item was read twice:", changed, err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, first.Group, "set-0009")); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := s.look(); err != nil || !changed || len(s.held) != n-1 {
+		t.Error("an item that was taken away is still there:", changed, err)
+	}
+}
+
 // The order in which products were added doesn't show.
 func TestOrderDoesNotShow(t *testing.T) {
 	files := t.TempDir()

@@ -20,20 +20,56 @@ import (
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
+// Options are what the caller of the catalog phase decides.
+type Options struct {
+	Version string
+	API     *API   // that holds the products too; nil for none
+	Base    string // the address under which the catalogue is published, for the API; empty for its folder
+}
+
 // Run puts a dataset's newest store, which must have passed its test, into the catalogue of the workdir under each of the
 // given groups.
-func Run(ctx context.Context, w *workdirs.Workdir, d *workdirs.Dataset, groups []string, version string) error {
-	p, err := gather(ctx, d, version)
+func Run(ctx context.Context, w *workdirs.Workdir, d *workdirs.Dataset, groups []string, opts Options) error {
+	if err := Enter(ctx, w, d, groups, opts); err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if err := Finish(ctx, w, g, []string{d.Code}, opts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Enter writes a dataset's items only. Who enters many finishes each group once at the end, since that reads all its items.
+func Enter(ctx context.Context, w *workdirs.Workdir, d *workdirs.Dataset, groups []string, opts Options) error {
+	p, err := gather(ctx, d, opts.Version)
 	if err != nil {
 		return err
 	}
 	for _, g := range groups {
 		p.Group = g
-		if err := Write(w.CatalogDir(), p); err != nil {
+		if err := Add(w.CatalogDir(), p); err != nil {
 			return err
 		}
 	}
 	return d.Note("catalog", map[string]any{"store": d.Rel(p.Store), "groups": groups})
+}
+
+// Finish rebuilds a group's part of the catalogue from the items that were entered, and posts those of the given datasets.
+func Finish(ctx context.Context, w *workdirs.Workdir, group string, codes []string, opts Options) error {
+	if err := Rebuild(w.CatalogDir(), group); err != nil {
+		return err
+	}
+	if opts.API == nil {
+		return nil
+	}
+	for _, code := range codes {
+		if _, _, err := opts.API.Post(ctx, w.CatalogDir(), opts.Base, group, code); err != nil {
+			return fmt.Errorf("dataset %s: %w", code, err)
+		}
+	}
+	return nil
 }
 
 // gather collects what the catalogue says of a dataset.

@@ -3,10 +3,8 @@ package catalog
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -83,58 +81,67 @@ const patience = 100
 
 // Rebuild makes a group's collection, its intake entries and the root catalogue from the items that are
 // there. It looks again after writing, so that of several at once the last to write has seen every item:
-// an item that was added before a look is in what is written after it.
+// an item that was added before a look is in what is written after it. An item is read once, however often it is looked at.
 func Rebuild(dir, group string) error {
 	v, err := newValidator()
 	if err != nil {
 		return err
 	}
-	for range patience {
-		changed, err := rebuildGroup(dir, group, v)
-		if err != nil {
+	shelf := shelf{dir: filepath.Join(dir, group), held: map[string]held{}}
+	changed, err := shelf.look()
+	if err != nil {
+		return fmt.Errorf("rebuild the catalogue of group %s: %w", group, err)
+	}
+	for first, n := true, 0; first || changed; first, n = false, n+1 {
+		if n == patience {
+			return phases.Errorf(phases.IO, "run the catalog phase again", "the catalogue %s kept changing while it was rebuilt", dir)
+		}
+		if err := rebuildGroup(dir, group, shelf.items(), v); err != nil {
 			return fmt.Errorf("rebuild the catalogue of group %s: %w", group, err)
 		}
-		rootChanged, err := rebuildRoot(dir, v)
+		if changed, err = shelf.look(); err != nil {
+			return fmt.Errorf("rebuild the catalogue of group %s: %w", group, err)
+		}
+	}
+	for range patience {
+		changed, err := rebuildRoot(dir, v)
 		if err != nil {
 			return fmt.Errorf("rebuild the catalogue %s: %w", dir, err)
 		}
-		if !changed && !rootChanged {
+		if !changed {
 			return nil
 		}
 	}
 	return phases.Errorf(phases.IO, "run the catalog phase again", "the catalogue %s kept changing while it was rebuilt", dir)
 }
 
-func rebuildGroup(dir, group string, v *validator) (changed bool, err error) {
-	items, err := readItems(filepath.Join(dir, group))
-	if err != nil {
-		return false, err
-	}
+func rebuildGroup(dir, group string, items []*item, v *validator) error {
 	if len(items) == 0 {
-		return false, nil
+		return nil
 	}
 	c, err := encode(collectionOf(group, items))
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := v.check(collectionSchema, c); err != nil {
-		return false, fmt.Errorf("the STAC collection is %w", err)
+		return fmt.Errorf("the STAC collection is %w", err)
 	}
 	intake, err := intakeSources(group, items)
 	if err != nil {
-		return false, err
+		return err
 	}
 	esm, err := encode(esmOf(group))
 	if err != nil {
-		return false, err
+		return err
 	}
 	rows, err := esmRows(group, items)
 	if err != nil {
-		return false, err
+		return err
 	}
-	return replaceAll(filepath.Join(dir, group), []file{
+	_, err = replaceAll(filepath.Join(dir, group), []file{
 		{"collection.json", c}, {"intake.yaml", intake}, {"esm.csv", rows}, {"esm.json", esm},
 	})
+	return err
 }
 
 func rebuildRoot(dir string, v *validator) (changed bool, err error) {
@@ -170,37 +177,6 @@ func globQuote(s string) string {
 		out = append(out, s[i])
 	}
 	return string(out)
-}
-
-// readItems reads a group's items in order of their ids.
-func readItems(dir string) ([]*item, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []*item
-	for _, e := range entries { // sorted by name
-		if !e.IsDir() {
-			continue
-		}
-		file := filepath.Join(dir, e.Name(), e.Name()+".json")
-		b, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // a folder without an item yet
-		}
-		if err != nil {
-			return nil, err
-		}
-		it := new(item)
-		if err := json.Unmarshal(b, it); err != nil {
-			return nil, fmt.Errorf("%s: %w; remove it and run the catalog phase for %s again", file, err, e.Name())
-		}
-		out = append(out, it)
-	}
-	return out, nil
 }
 
 type file struct {
