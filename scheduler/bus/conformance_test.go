@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -53,8 +54,8 @@ func newRun(t *testing.T) *workdirs.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := g.NewRun(workdirs.RunInfo{}, struct{}{})
-	if err != nil {
+	run := g.Run("1")
+	if err := os.MkdirAll(run.Dir(), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return run

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +22,7 @@ import (
 //     it, when the server is ready; tasks publish by nats.go.
 //   - A fetch waits for a full batch for five seconds: of progress that trickles in, batches must be of one.
 //   - Errors are handed out in one goroutine each, and after a connection is lost in a busy loop. So it gets no channel for them, and a loop of ours.
-//   - There is no Close: see close.
+//   - There is no Close: see Server.hangUp.
 type consumer struct {
 	natty *natty.Natty
 	loop  *loop
@@ -62,12 +61,11 @@ func (c *consumer) run(ctx context.Context, take func(data []byte) bool) error {
 	})
 }
 
-// close ends the connection, which natty does not offer: a subject longer than the protocol allows makes the server end it
-// with an error after which nats.go does not connect again. The server must still be there; without it nats.go gives up by itself after two minutes.
-func (c *consumer) close() {
+// farewell publishes a message of a few bytes, at which a server that takes none hangs up.
+func (c *consumer) farewell() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = c.natty.Publish(ctx, subject+strings.Repeat(".x", maxControlLine), nil) // its answer is the end of the connection
+	_ = c.natty.Publish(ctx, subject, []byte("bye")) // its answer is the end of the connection
 }
 
 // loop turns natty's fetches until ctx ends. When they fail at once, as they do without a connection, it slows them down.

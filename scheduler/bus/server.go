@@ -32,6 +32,7 @@ const (
 type Server struct {
 	address workdirs.BusAddress
 	dir     string // of the stream
+	options server.Options
 	nats    *server.Server
 	conn    *nats.Conn // inside the process
 	watch   *consumer
@@ -63,13 +64,13 @@ func Serve(iface string) (_ *Server, err error) {
 	}()
 	s.address = workdirs.BusAddress{Token: rand.Text(), PID: os.Getpid(), Since: time.Now().UTC()}
 	s.address.Host, _ = os.Hostname()
-	s.nats, err = server.NewServer(&server.Options{
+	s.options = server.Options{
 		ServerName: "kerb", Host: host, Port: server.RANDOM_PORT, Authorization: s.address.Token,
 		JetStream: true, StoreDir: dir, JetStreamMaxStore: maxStore, JetStreamMaxMemory: 1 << 20,
 		MaxPayload: MaxEvent, MaxControlLine: maxControlLine, MaxConn: maxConnections,
 		NoLog: true, NoSigs: true, // both are this process's own affair
-	})
-	if err != nil {
+	}
+	if s.nats, err = server.NewServer(s.options.Clone()); err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	s.nats.Start()
@@ -182,6 +183,18 @@ func (s *Server) Events(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
+// hangUp ends natty's connection, for which it has no function of its own: nats.go connects again after every error but a few. One of them is
+// the server's answer to a message over its limit, which is lowered here after the client has been told of the higher one.
+func (s *Server) hangUp() error {
+	o := s.options.Clone()
+	o.MaxPayload = 1
+	if err := s.nats.ReloadOptions(o); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	s.watch.farewell()
+	return nil
+}
+
 // stopWithin bounds the wait for a server that stops.
 const stopWithin = 5 * time.Second
 
@@ -193,7 +206,7 @@ func (s *Server) Close() error {
 		s.reading.Lock() // until the reader has let go
 		defer s.reading.Unlock()
 		if s.watch != nil {
-			s.watch.close()
+			err = s.hangUp()
 		}
 		if s.conn != nil {
 			s.conn.Close()
@@ -205,7 +218,7 @@ func (s *Server) Close() error {
 			select {
 			case <-stopped:
 			case <-time.After(stopWithin):
-				err = errors.New("bus: the server does not stop")
+				err = errors.Join(err, errors.New("bus: the server does not stop"))
 			}
 		}
 		err = errors.Join(err, os.RemoveAll(s.dir))
