@@ -56,7 +56,7 @@ func (d *Dataset) gather(w *workdirs.Workdir) error {
 	} else if found {
 		d.Plan = &Plan{
 			Mode: c.Compute.Mode, Format: c.Compute.Format, Parts: c.Compute.Parts, References: c.Compute.References, RecordSize: c.Compute.RecordSize,
-			Because: c.Compute.Because, VariablesTotal: len(c.Variables),
+			Because: c.Compute.Because, Variables: len(c.Variables),
 		}
 		for _, a := range c.Axes {
 			d.Plan.Axes = append(d.Plan.Axes, Axis{a.Dimension, a.Length})
@@ -95,7 +95,7 @@ func (d *Dataset) gatherTest(ds *workdirs.Dataset) error {
 			state = Faulty
 		}
 		for _, c := range t.Checks {
-			d.Checks = append(d.Checks, Check{c.Check, c.Unit, c.Checked, int64(len(c.Faults)) + c.More})
+			d.Checks = append(d.Checks, Check{c.Check, c.Unit, c.Checked, int64(len(c.Faults)) + c.More, c.Accepted})
 			d.More += c.More
 			for _, f := range c.Faults {
 				if len(d.Faults) == mostFaults {
@@ -104,6 +104,12 @@ func (d *Dataset) gatherTest(ds *workdirs.Dataset) error {
 				}
 				d.Faults = append(d.Faults, f.String())
 			}
+		}
+		if t.Large != nil {
+			d.Remarks = append(d.Remarks, "large plot: "+t.Large.String())
+		}
+		if t.Client != nil {
+			d.Remarks = append(d.Remarks, "client: "+t.Client.String())
 		}
 	}
 	if d.State == Open { // what failed in the run stays failed, whatever an older store is like

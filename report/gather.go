@@ -28,8 +28,11 @@ type Submitted struct {
 	Observed *scheduler.Observed
 }
 
-// More attempts than these are not listed.
-const mostAttempts = 300
+// More attempts than these are not listed, nor more datasets that failed.
+const (
+	mostAttempts = 300
+	mostFailed   = 100
+)
 
 // Gather reads how a group stands. run is its newest run, or nil when it has none.
 func Gather(w *workdirs.Workdir, group workdirs.GroupInfo, run *Submitted, opts Options) (*Page, error) {
@@ -70,6 +73,7 @@ func Gather(w *workdirs.Workdir, group workdirs.GroupInfo, run *Submitted, opts 
 	}
 	order := []State{Failed, Faulty, Open, Untested, Passed}
 	slices.SortStableFunc(p.Datasets, func(a, b *Dataset) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
+	p.Listed = min(p.Totals.Failed, mostFailed)
 	p.Described = min(opts.Full, len(p.Datasets))
 	for _, d := range p.Datasets[:p.Described] {
 		if err := d.gatherFull(w, run, taken[d.Code]); err != nil {

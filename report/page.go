@@ -25,6 +25,7 @@ type Page struct {
 	Run       *Run // nil when the group has not been submitted
 	Totals    Totals
 	Datasets  []*Dataset // those that need a person first
+	Listed    int        // so many of them are listed with what failed
 	Described int        // so many of them are described in full
 }
 
@@ -98,6 +99,7 @@ type Dataset struct {
 	StoreBytes int64
 
 	Checks   []Check
+	Remarks  []string // what else the test phase did: the large plot, the check through xarray
 	Faults   []string
 	More     int64 // faults that are not listed
 	Pictures []Picture
@@ -120,16 +122,16 @@ type Scan struct {
 
 // Plan is what the configure phase decided.
 type Plan struct {
-	Mode, Format   string
-	Parts          int
-	References     int64
-	RecordSize     int64
-	Because        string
-	Axes           []Axis
-	Decisions      []Decision
-	MoreDecisions  int // that are not listed
-	Reencoded      int // variables whose values are decoded and re-encoded
-	VariablesTotal int
+	Mode, Format  string
+	Parts         int
+	References    int64
+	RecordSize    int64
+	Because       string
+	Axes          []Axis
+	Variables     int
+	Reencoded     int // of the variables: those that are decoded and encoded anew
+	Decisions     []Decision
+	MoreDecisions int // that are not listed
 }
 
 // Axis is a dimension that the files are joined along.
@@ -151,8 +153,8 @@ type Forecast struct {
 
 // Check is one check of the test phase.
 type Check struct {
-	Name, Unit      string
-	Checked, Faults int64
+	Name, Unit                string
+	Checked, Faults, Accepted int64 // Accepted are faults that were known
 }
 
 // Picture is a small copy of a picture of the test phase.
