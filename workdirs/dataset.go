@@ -185,19 +185,19 @@ func (d *Dataset) Rel(path string) string { return filepath.Base(path) }
 // BuildDir makes an empty folder beside the published stores for the building of one, and removes what earlier attempts at
 // the same name have left behind. A process that still writes into one of those fails, and publishes nothing.
 func (d *Dataset) BuildDir(name string) (string, error) {
-	return attemptDir(d.Path(StoresDir), ".building-"+name+"-")
+	return attemptDir(d.Path(StoresDir), ".building-"+name)
 }
 
 // PartBuildDir is BuildDir for a folder below the dataset's parts that will be renamed to final.
 func (d *Dataset) PartBuildDir(final string) (string, error) {
-	return attemptDir(filepath.Dir(final), ".building-"+filepath.Base(final)+"-")
+	return attemptDir(filepath.Dir(final), ".building-"+filepath.Base(final))
 }
 
-func attemptDir(dir, prefix string) (string, error) {
+func attemptDir(dir, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
-	old, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	old, err := filepath.Glob(filepath.Join(dir, name+".tmp-*"))
 	if err != nil {
 		return "", err
 	}
@@ -206,7 +206,7 @@ func attemptDir(dir, prefix string) (string, error) {
 			return "", err
 		}
 	}
-	tmp, err := os.MkdirTemp(dir, prefix+"*")
+	tmp, err := os.MkdirTemp(dir, TempPattern(strings.TrimPrefix(name, ".")))
 	if err != nil {
 		return "", err
 	}
@@ -215,5 +215,5 @@ func attemptDir(dir, prefix string) (string, error) {
 
 // ScanBuildDir is BuildDir for the store of scan's sample.
 func (d *Dataset) ScanBuildDir() (string, error) {
-	return attemptDir(d.Path("scan"), ".building-sample-")
+	return attemptDir(d.Path("scan"), ".building-sample")
 }

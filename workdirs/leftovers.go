@@ -54,7 +54,7 @@ func RemoveLeftovers(dir, base string) error {
 
 // RemoveLeftovers removes what killed processes of this machine were writing into the dataset's folders.
 func (d *Dataset) RemoveLeftovers() error {
-	for _, dir := range []string{"", TestDir, CatalogDir, StoresDir, PartsDir} {
+	for _, dir := range []string{"", "scan", PartsDir, StoresDir, TestDir, CatalogDir} {
 		if err := RemoveLeftovers(d.Path(dir), ""); err != nil {
 			return err
 		}

@@ -28,6 +28,9 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	if err != nil {
 		return &phases.Error{Class: phases.Input, Err: err}
 	}
+	if err := d.RemoveLeftovers(); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
 	open, err := configure.Opener(d)
 	if err != nil {
 		return err
