@@ -60,7 +60,15 @@ func (b *bench) build(ctx context.Context) error {
 		return err
 	}
 	var k measured
-	_, err = b.peers.python(ctx, &k, "kerchunk_store.py", dir, filepath.Join(b.dir, "kerchunk.parq"))
+	for i := range 2 {
+		var r measured
+		if _, err = b.peers.python(ctx, &r, "kerchunk_store.py", dir, filepath.Join(b.dir, fmt.Sprintf("kerchunk%d.parq", i))); err != nil {
+			break
+		}
+		if i == 0 || r.CPU < k.CPU {
+			k = r
+		}
+	}
 	if errors.Is(err, errNoPeer) {
 		b.add(work, ours.String(), "kerchunk: not here", "", "")
 		return nil

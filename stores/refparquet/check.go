@@ -3,8 +3,11 @@ package refparquet
 // Check reports whether everything that the part's manifest names is there as it says, in the part's own folder or already
 // in dst, where an earlier [Combine] may have put it.
 func (p Part) Check(dst string) error {
-	c := &combiner{dst: dst, parts: []Part{p}, open: make([]*fragments, 1), opts: CombineOptions{Digests: true}}
-	defer c.close()
+	coder, err := newCoder()
+	if err != nil {
+		return err
+	}
+	c := &combiner{dst: dst, parts: []Part{p}, coder: coder, opts: CombineOptions{Digests: true}}
 	for i := range p.Manifest.Records {
 		if _, err := c.locate(&claim{whole: &p.Manifest.Records[i]}); err != nil {
 			return err

@@ -68,8 +68,10 @@ func Combine(ctx context.Context, dst string, parts []Part, arrays []virtual.Arr
 		return sum, err
 	}
 	dst = filepath.Clean(dst)
-	c := &combiner{dst: dst, parts: parts, opts: opts, open: make([]*fragments, len(parts))}
-	defer c.close()
+	c := &combiner{dst: dst, parts: parts, opts: opts}
+	if c.coder, err = newCoder(); err != nil {
+		return sum, err
+	}
 	if c.encoder, err = newEncoder(); err != nil {
 		return sum, err
 	}
@@ -156,18 +158,10 @@ type combiner struct {
 	dst     string
 	parts   []Part
 	opts    CombineOptions
-	open    []*fragments // by part
+	coder   *coder
 	encoder *encoder
 	buf     bytes.Buffer
 	rows    rows
-}
-
-func (c *combiner) close() {
-	for _, f := range c.open {
-		if f != nil {
-			_ = f.close()
-		}
-	}
 }
 
 // check proves that array a is complete, from the manifests and the sizes of the files, and merges
@@ -252,14 +246,11 @@ func (c *combiner) merge(a virtual.Array, n int64, k *claim) error {
 }
 
 func (c *combiner) readFragment(f fragmentOf, r *rows) error {
-	s := c.open[f.part]
-	if s == nil {
-		var err error
-		if s, err = openFragments(c.parts[f.part].Dir); err != nil {
-			return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
-		}
-		c.open[f.part] = s
+	s, err := openFragments(c.parts[f.part].Dir, c.coder)
+	if err != nil {
+		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
 	}
+	defer s.close()
 	if err := s.read(f.Fragment, r); err != nil {
 		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
 	}

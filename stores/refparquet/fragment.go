@@ -29,8 +29,13 @@ var errFragment = errors.New("damaged fragment")
 //	  uvarint its distance from the row before
 //	  uvarint 0 missing; 1 inline, then length and bytes; else 2 + its url, then uvarint offset and size
 type fragments struct {
-	f       *os.File
-	end     int64
+	f     *os.File
+	end   int64
+	coder *coder
+}
+
+// coder compresses fragments. It holds megabytes, so that the files of many parts share one.
+type coder struct {
 	enc     *zstd.Encoder
 	dec     *zstd.Decoder
 	raw     []byte
@@ -40,7 +45,7 @@ type fragments struct {
 // maxFragment bounds what a fragment may decode to.
 const maxFragment = 1 << 31
 
-func newFragments(f *os.File) (*fragments, error) {
+func newCoder() (*coder, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
@@ -49,7 +54,7 @@ func newFragments(f *os.File) (*fragments, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fragments{f: f, enc: enc, dec: dec}, nil
+	return &coder{enc: enc, dec: dec}, nil
 }
 
 func createFragments(dir string) (*fragments, error) {
@@ -57,25 +62,28 @@ func createFragments(dir string) (*fragments, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFragments(f)
+	c, err := newCoder()
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &fragments{f: f, coder: c}, nil
 }
 
-func openFragments(dir string) (*fragments, error) {
+// openFragments opens a part's fragments for reading with a coder that others use as well.
+func openFragments(dir string, c *coder) (*fragments, error) {
 	f, err := os.Open(filepath.Join(dir, fragmentsName))
 	if err != nil {
 		return nil, err
 	}
-	return newFragments(f)
+	return &fragments{f: f, coder: c}, nil
 }
 
-func (s *fragments) close() error {
-	s.dec.Close()
-	return s.f.Close()
-}
+func (s *fragments) close() error { return s.f.Close() }
 
 // append writes r, sorted, as a fragment.
 func (s *fragments) append(r *rows) (Fragment, error) {
-	b := binary.AppendUvarint(s.raw[:0], uint64(len(r.urls)))
+	b := binary.AppendUvarint(s.coder.raw[:0], uint64(len(r.urls)))
 	for _, u := range r.urls {
 		b = binary.AppendUvarint(b, uint64(len(u)))
 		b = append(b, u...)
@@ -99,12 +107,12 @@ func (s *fragments) append(r *rows) (Fragment, error) {
 			b = binary.AppendUvarint(b, uint64(w.size))
 		}
 	}
-	s.raw = b
-	s.encoded = s.enc.EncodeAll(b, s.encoded[:0])
-	if _, err := s.f.WriteAt(s.encoded, s.end); err != nil {
+	s.coder.raw = b
+	s.coder.encoded = s.coder.enc.EncodeAll(b, s.coder.encoded[:0])
+	if _, err := s.f.WriteAt(s.coder.encoded, s.end); err != nil {
 		return Fragment{}, err
 	}
-	out := Fragment{Rows: len(r.list), Missing: r.missing(), Offset: s.end, Bytes: int64(len(s.encoded)), Digest: digest(s.encoded)}
+	out := Fragment{Rows: len(r.list), Missing: r.missing(), Offset: s.end, Bytes: int64(len(s.coder.encoded)), Digest: digest(s.coder.encoded)}
 	s.end += out.Bytes
 	return out, nil
 }
@@ -128,10 +136,10 @@ func (s *fragments) read(g Fragment, r *rows) error {
 	if digest(encoded) != g.Digest {
 		return fail(fmt.Errorf("%w: its digest is not the manifest's", errFragment))
 	}
-	if s.raw, err = s.dec.DecodeAll(encoded, s.raw[:0]); err != nil {
+	if s.coder.raw, err = s.coder.dec.DecodeAll(encoded, s.coder.raw[:0]); err != nil {
 		return fail(fmt.Errorf("%w: %w", errFragment, err))
 	}
-	n, err := decodeRows(s.raw, r)
+	n, err := decodeRows(s.coder.raw, r)
 	if err == nil && n != g.Rows {
 		err = fmt.Errorf("%w: %d rows, not the manifest's %d", errFragment, n, g.Rows)
 	}
