@@ -100,12 +100,12 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 	request := s.Request
 	err = a.write(Entry{
 		Kind: EntryIntent, Ref: s.Ref, Name: s.Name, Token: token, Indices: s.Indices, Request: &request,
-		After: s.After, Exclude: s.Exclude, Reason: s.Reason,
+		After: s.After, Any: s.Any, Exclude: s.Exclude, Reason: s.Reason,
 	})
 	if err != nil {
 		return err
 	}
-	sub := Submission{Name: s.Name, Script: path, Token: token, After: after, Exclude: s.Exclude}
+	sub := Submission{Name: s.Name, Script: path, Token: token, After: after, Any: s.Any, Exclude: s.Exclude}
 	if s.Array {
 		sub.Indices = s.Indices
 	}

@@ -6,6 +6,9 @@ type Bytes int64
 // String writes b as --mem takes it.
 func (b Bytes) String() string { return FormatMemory(int64(b)) }
 
+// MarshalText writes what String does.
+func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
 // UnmarshalText reads an amount of memory.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	n, err := ParseMemory(string(text))

@@ -32,6 +32,7 @@ type Driver struct {
 	Engine Engine
 	Policy Policy
 	Chain  bool                         // jobs may submit jobs
+	Self   JobID                        // the scheduler's job that this process runs in, if any
 	Script func(Submit) (string, error) // renders and keeps the script of a submission
 	Needs  func(ctx context.Context, codes []string) ([]Needs, error)
 	Check  func() error // of the lease
@@ -96,7 +97,7 @@ func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
 // Observe reads the run's files and asks the scheduler about what they leave open: records, queue, records again. With
 // ErrUnreachable it returns what is known without the scheduler.
 func (d *Driver) Observe(ctx context.Context) (*Observed, error) {
-	o := &Observed{Plan: &Plan{}, Policy: d.Policy, Chain: d.Chain}
+	o := &Observed{Plan: &Plan{}, Policy: d.Policy, Chain: d.Chain, Self: d.Self}
 	if err := d.Files.ReadPlan(o.Plan); err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ type simulation struct {
 	last    int
 	chain   bool // advance and recover jobs do the stepping
 	faults  bool // of the scheduler and of our own process
+	limit   int  // tasks in the queue; 0: none
 	crashIn int  // journal writes or calls until our process dies; 0: never
 	drive   func()
 	plan    func() *Plan
@@ -148,6 +149,17 @@ func (s *simulation) Submit(_ context.Context, sub Submission) (JobID, error) {
 	}
 	s.jobs[j.id] = j
 	s.order = append(s.order, j.id)
+	queued := 0
+	for _, other := range s.jobs {
+		for _, t := range other.tasks {
+			if !t.State.Ended() {
+				queued++
+			}
+		}
+	}
+	if s.limit > 2*drivers && !s.faults && queued > s.limit+drivers { // a pass that can do nothing else goes over it by a few
+		s.t.Fatalf("%d tasks are in the queue, %d may", queued, s.limit)
+	}
 	if away {
 		return "", ErrUnreachable
 	}
@@ -211,30 +223,45 @@ func (s *simulation) Cancel(_ context.Context, id JobID, indices []int) error {
 
 // ready looks at a pending task's dependencies: can it start, can it ever?
 func (s *simulation) ready(j *simJob, index int) (now, ever bool) {
+	if j.sub.Any {
+		for _, d := range j.sub.After {
+			n, e := s.came(d, index)
+			now, ever = now || n, ever || e
+		}
+		return now, ever
+	}
 	now, ever = true, true
 	for _, d := range j.sub.After {
-		up := s.jobs[d.Job]
-		if up == nil { // purged: 22.05 takes it for satisfied
+		n, e := s.came(d, index)
+		now, ever = now && n, ever && e
+	}
+	return now, ever
+}
+
+// came looks at one dependency.
+func (s *simulation) came(d Dependency, index int) (now, ever bool) {
+	up := s.jobs[d.Job]
+	if up == nil { // purged: 22.05 takes it for satisfied
+		return true, true
+	}
+	now, ever = true, true
+	for i, t := range up.tasks {
+		if d.Kind == AfterCorr && i != index {
 			continue
 		}
-		for i, t := range up.tasks {
-			if d.Kind == AfterCorr && i != index {
-				continue
-			}
-			switch {
-			case !t.State.Ended():
-				now = false
-			case d.Kind != AfterAny && d.Kind != AfterNotOK && t.State != Completed:
-				now, ever = false, false
-			}
+		switch {
+		case !t.State.Ended():
+			now = false
+		case d.Kind != AfterAny && d.Kind != AfterNotOK && t.State != Completed:
+			now, ever = false, false
 		}
-		if d.Kind == AfterNotOK && now {
-			failed := false
-			for _, t := range up.tasks {
-				failed = failed || t.State != Completed
-			}
-			now, ever = failed, failed
+	}
+	if d.Kind == AfterNotOK && now {
+		failed := false
+		for _, t := range up.tasks {
+			failed = failed || t.State != Completed
 		}
+		now, ever = failed, failed
 	}
 	return now, ever
 }
@@ -255,7 +282,7 @@ func (s *simulation) tick() {
 				switch {
 				case now:
 					t.State, t.Reason, t.Start, t.Node = Running, "None", s.now, fmt.Sprint("n", rapid.IntRange(1, 4).Draw(s.t, "node"))
-				case !ever && strings.HasPrefix(j.ref.Key, "recover."):
+				case !ever && j.ref.Key == string(Recover):
 					t.State, t.End = Cancelled, s.now // --kill-on-invalid-dep=yes
 				case !ever:
 					t.Reason = "DependencyNeverSatisfied"
@@ -279,7 +306,7 @@ func (s *simulation) tick() {
 // end lets a task end, one way or another.
 func (s *simulation) end(j *simJob, t *TaskState) {
 	t.End = s.now
-	if strings.HasPrefix(j.ref.Key, "recover.") || j.ref.Key == string(Advance) {
+	if j.ref.Key == string(Recover) || j.ref.Key == string(Advance) {
 		t.State = Completed
 		s.drive()
 		return
@@ -410,10 +437,11 @@ func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 		}
 		return &p
 	}
+	s.limit = rapid.SampledFrom([]int{0, 1, 4, 7, 20}).Draw(t, "queue")
 	fence := int64(0)
 	d := &Driver{
 		RunID: "run", Files: s.files, Engine: s, Chain: chain,
-		Policy: Policy{Attempts: 4, Patience: 12, MaxMemory: 16 * gibibyte, MaxTime: 16 * time.Hour, Grace: 10 * time.Minute},
+		Policy: Policy{Attempts: 4, Patience: 12, MaxMemory: 16 * gibibyte, MaxTime: 16 * time.Hour, Grace: 10 * time.Minute, MaxQueued: s.limit},
 		Script: func(Submit) (string, error) { return "script", s.crash() },
 		Needs: func(_ context.Context, codes []string) ([]Needs, error) {
 			var list []Needs

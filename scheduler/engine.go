@@ -42,6 +42,7 @@ type Submission struct {
 	Token   string // unique; becomes the job's --comment
 	Indices []int  // array indices; nil for a job that is no array
 	After   []Dependency
+	Any     bool     // one dependency that comes true is enough; otherwise all must. Such a job is never re-pointed.
 	Exclude []string // nodes that must not be used
 }
 
@@ -89,6 +90,9 @@ func (s State) Ended() bool { return s != Unknown && s != Pending && s != Runnin
 // accepted all the same: Find tells.
 var ErrUnreachable = errors.New("scheduler unreachable")
 
+// ErrFull says that the scheduler takes no more jobs of this user for now. Nothing was queued.
+var ErrFull = errors.New("the queue is full")
+
 // Engine queues jobs and tells what became of them. All methods may be called concurrently.
 // The conformance suite in enginetest says what each method promises.
 type Engine interface {
@@ -97,7 +101,8 @@ type Engine interface {
 
 	// Submit queues one job and returns its id. It sends the request once and never retries:
 	// after ErrUnreachable the caller asks Find for the token before it submits again. ErrUnknownJob when it is to wait for a
-	// job that the scheduler does not know (any more): a scheduler may take that for a dependency that came true.
+	// job that the scheduler does not know (any more): a scheduler may take that for a dependency that came true. ErrFull when
+	// the user has as many jobs queued as he may.
 	Submit(ctx context.Context, s Submission) (JobID, error)
 
 	// Find returns the job submitted with token, and whether there is one that the scheduler remembers.

@@ -75,6 +75,7 @@ type Entry struct {
 	Indices []int     `json:"indices,omitempty"` // ascending
 	Request *Request  `json:"request,omitempty"`
 	After   []Link    `json:"after,omitempty"`
+	Any     bool      `json:"any,omitempty"` // one of them that comes true is enough
 	Exclude []string  `json:"exclude,omitempty"`
 	Job     JobID     `json:"job,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
@@ -89,6 +90,7 @@ type Submitted struct {
 	Indices   []int
 	Request   Request
 	After     []Link
+	Any       bool // one of them that comes true is enough
 	Exclude   []string
 	Time      time.Time
 	Refused   bool
@@ -149,7 +151,7 @@ func (l *Ledger) Add(e Entry) {
 			l.byKey[e.Ref.Key] = append(l.byKey[e.Ref.Key], s)
 			l.attempts[e.Ref.Key] = max(l.attempts[e.Ref.Key], e.Ref.Attempt)
 		}
-		s.Name, s.Token, s.Indices, s.After, s.Exclude, s.Time = e.Name, e.Token, e.Indices, e.After, e.Exclude, e.Time
+		s.Name, s.Token, s.Indices, s.After, s.Any, s.Exclude, s.Time = e.Name, e.Token, e.Indices, e.After, e.Any, e.Exclude, e.Time
 		if e.Request != nil {
 			s.Request = *e.Request
 		}

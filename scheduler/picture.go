@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -17,7 +16,8 @@ type Observed struct {
 	Queue   []TaskState
 	Now     time.Time
 	Policy  Policy
-	Chain   bool // jobs may submit jobs: the run drives itself by advance and recover jobs
+	Chain   bool  // jobs may submit jobs: the run drives itself by advance and recover jobs
+	Self    JobID // the scheduler's job that this process runs in; empty when it runs in none
 }
 
 // Stand is where a task stands.
@@ -357,7 +357,7 @@ func (l *Ledger) Unresolved(records []workdirs.Record) []JobID {
 
 // drives reports whether the job is an advance or recover job, which is no part of the plan.
 func drives(key string) bool {
-	return key == string(Advance) || strings.HasPrefix(key, string(Recover)+".")
+	return key == string(Advance) || key == string(Recover)
 }
 
 type taskAttempt struct {

@@ -21,6 +21,7 @@ type Submit struct {
 	Indices []int
 	Request Request
 	After   []Link
+	Any     bool // one dependency that comes true is enough
 	Exclude []string
 	Since   int    // attempts up to this one do not count: a person wants the tasks to start afresh
 	Reason  string // why now, when it is not the first time
@@ -68,7 +69,7 @@ func Reconcile(o Observed) []Action {
 		r.note(v)
 		r.job(v)
 	}
-	r.orchestrate()
+	r.chain()
 	if len(r.actions) == 0 && r.finished() {
 		r.add(Finish{})
 	}
@@ -83,6 +84,8 @@ type reconciler struct {
 	next      map[string]int    // attempts given out in this pass
 	carrier   map[*TaskView]Ref // the submission of this pass that a task is in
 	submitted []Submit          // of this pass
+	room      *int              // how many more tasks may be queued; nil while nobody asked
+	short     bool              // not all that is due fits into the queue
 }
 
 func (r *reconciler) add(a Action) { r.actions = append(r.actions, a) }
@@ -209,7 +212,9 @@ func (r *reconciler) job(v *JobView) {
 		}
 	}
 	for _, g := range order {
-		r.submit(v, *g)
+		for _, s := range r.fit(v, *g) {
+			r.submit(v, s)
+		}
 	}
 }
 
@@ -319,17 +324,6 @@ func (r *reconciler) submit(v *JobView, s Submit) {
 	}
 	r.submitted = append(r.submitted, s)
 	r.add(s)
-	if r.Chain {
-		what, _, _ := strings.Cut(v.Job.Key, "+")
-		r.add(Submit{
-			Ref:     r.newRef(string(Recover) + "." + v.Job.Key),
-			Step:    Recover,
-			Name:    "kerb." + r.Plan.Group + "." + string(Recover) + "." + what,
-			Indices: []int{0},
-			Request: DefaultRequest(Recover).Rounded(),
-			After:   []Link{{AfterNotOK, s.Ref}},
-		})
-	}
 }
 
 func (r *reconciler) newRef(key string) Ref {
@@ -338,32 +332,6 @@ func (r *reconciler) newRef(key string) Ref {
 	}
 	r.next[key]++
 	return Ref{key, r.next[key]}
-}
-
-// orchestrate puts one advance job behind what configures datasets, and cancels those that wait for a failure that did not come.
-func (r *reconciler) orchestrate() {
-	var after []Link
-	for _, s := range r.submitted {
-		if s.Step == Configure {
-			after = append(after, Link{AfterAny, s.Ref})
-		}
-	}
-	if r.Chain && len(after) > 0 && r.Plan.wants(Compute) {
-		r.add(Submit{
-			Ref: r.newRef(string(Advance)), Step: Advance, Name: "kerb." + r.Plan.Group + "." + string(Advance), Indices: []int{0},
-			Request: DefaultRequest(Advance).Rounded(), After: after,
-		})
-	}
-	for i := range r.Queue {
-		q := &r.Queue[i]
-		s := r.Ledger.ByJob(q.Job)
-		if s == nil || q.State != Pending || s.Ref.Key == string(Advance) || !drives(s.Ref.Key) || !s.Holds(0) || q.Token != "" && q.Token != s.Token {
-			continue
-		}
-		if r.settled(s.After) {
-			r.add(Withdraw{s.Ref, []int{0}, "nothing failed"})
-		}
-	}
 }
 
 // settled reports whether all tasks of the submissions are done.

@@ -41,6 +41,7 @@ type Policy struct {
 	Patience  int           // attempts in all: nodes that die and preemptions are nobody's fault, but not for ever
 	MaxMemory int64         // the most that any queue of the site gives a task; 0 when unknown
 	MaxTime   time.Duration // the same
+	MaxQueued int           // about the most tasks of a run in the queue at once; 0: no limit
 	Grace     time.Duration // how long a task may be unknown to the scheduler and silent before it counts as lost
 }
 

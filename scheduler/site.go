@@ -29,6 +29,7 @@ type Site struct {
 	Templates       string        `yaml:"templates" json:"templates,omitempty"`
 	Throttle        int           `yaml:"throttle" json:"throttle,omitempty"`
 	MaxArraySize    int           `yaml:"max_array_size" json:"max_array_size,omitempty"`
+	MaxSubmit       int           `yaml:"max_submit" json:"max_submit,omitempty"`
 	PollInterval    time.Duration `yaml:"poll_interval" json:"poll_interval"`
 	SubmitFromJobs  bool          `yaml:"submit_from_jobs" json:"submit_from_jobs"`
 	MemoryPerCPU    Bytes         `yaml:"memory_per_cpu" json:"memory_per_cpu,omitempty"`
@@ -275,6 +276,22 @@ func (s *Site) candidates(w Placement) []Placement {
 		}
 	}
 	return all
+}
+
+// MaxQueued is how many tasks a user may have queued and running at once, whichever of the partitions that are chosen unasked
+// they go to; 0 when there is no limit, or none is known.
+func (s *Site) MaxQueued() int {
+	most := s.MaxSubmit
+	for _, q := range s.QoS {
+		usual := len(s.Partitions) == 0
+		for _, p := range s.Partitions {
+			usual = usual || !p.OnRequest && (len(p.QoS) == 0 || slices.Contains(p.QoS, q.Name))
+		}
+		if usual {
+			most = lower(most, q.MaxSubmit)
+		}
+	}
+	return most
 }
 
 // lower is the lower of two limits, of which zero is none.

@@ -1,11 +1,14 @@
 package scheduler
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func lotus(t *testing.T) *Site {
@@ -144,5 +147,26 @@ func TestLoadSite(t *testing.T) {
 	}
 	if _, err := LoadSite("lotus3"); err == nil || !strings.Contains(err.Error(), "lotus2") {
 		t.Errorf("an unknown name is answered with %v, not with the names that exist", err)
+	}
+}
+
+// A run keeps the profile of its cluster as JSON.
+func TestSiteIsKept(t *testing.T) {
+	for _, name := range SiteNames() {
+		site, err := LoadSite(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept Site
+		if err := json.Unmarshal(text, &kept); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(*site, kept); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }

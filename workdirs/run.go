@@ -41,6 +41,7 @@ const (
 	planFile    = "plan.json"
 	journalFile = "journal.ndjson"
 	stopFile    = "stop.json"
+	siteFile    = "site.json"
 	scriptsDir  = "scripts"
 	logsDir     = "logs"
 	tasksDir    = "tasks"
@@ -82,6 +83,12 @@ func (g *Group) NewRun(info RunInfo, plan any) (*Run, error) {
 	}
 	return r, WriteJSON(r.path(runFile), info)
 }
+
+// WriteSite keeps the profile of the cluster as the run finds it, before [Group.NewRun] makes the run.
+func (r *Run) WriteSite(site any) error { return WriteJSON(r.path(siteFile), site) }
+
+// ReadSite reads what WriteSite kept; fs.ErrNotExist when it kept nothing.
+func (r *Run) ReadSite(site any) error { return ReadJSON(r.path(siteFile), site) }
 
 // RequestStop asks whoever drives the run to cancel it. The journal has one writer, the holder of the lease: this file
 // is for everybody else.

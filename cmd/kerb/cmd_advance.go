@@ -41,7 +41,7 @@ Example:
 
 // The rounds that a job of the chain looks again when the scheduler's answer is older than the job, or the record of a
 // task that ended is still on its way through the file system: nobody else may come after it.
-const advanceRounds = 6
+const advanceRounds = 20
 
 func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env environment) error {
 	o, err := openLatest(opts.workdir, groupOrRun)
@@ -62,7 +62,14 @@ func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env
 		return follow(ctx, o, lease, opts.json, env)
 	}
 	pic, finished, err := o.once(ctx, lease)
-	for round := 0; err == nil && opts.job && !finished && round < advanceRounds && unsettled(pic, began); round++ {
+	for round := 0; opts.job && ctx.Err() == nil && round < advanceRounds; round++ {
+		switch {
+		case passing(err): // and this job may be the only one that leads on
+		case err == nil && !finished && unsettled(pic, began):
+		default:
+			round = advanceRounds
+			continue
+		}
 		if err = sleep(ctx, max(o.site.PollInterval/2, time.Second)); err == nil {
 			pic, finished, err = o.once(ctx, lease)
 		}

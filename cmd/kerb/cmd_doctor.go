@@ -57,7 +57,7 @@ type finding struct {
 
 func runDoctor(ctx context.Context, opts doctorOptions, env environment) error {
 	findings := []finding{{"machine", true, fmt.Sprintf("%s/%s, %d CPUs, kerb %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), version), ""}}
-	findings = append(findings, checkSite(opts.site))
+	findings = append(findings, checkSite(ctx, opts.site))
 	findings = append(findings, checkSlurm(ctx)...)
 	if opts.workdir != "" {
 		findings = append(findings, checkWorkdir(opts.workdir)...)
@@ -81,16 +81,40 @@ func runDoctor(ctx context.Context, opts doctorOptions, env environment) error {
 	return t.Flush()
 }
 
-func checkSite(name string) finding {
+func checkSite(ctx context.Context, name string) finding {
 	s, err := scheduler.LoadSite(siteName(name))
 	if err != nil {
 		return finding{"site", false, err.Error(), "give --site a name or a file; deploy/sites/default.yaml explains the keys"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, slurmPatience)
+	defer cancel()
+	if e, err := slurm.New(slurm.Options{}); err == nil {
+		if full, err := e.Complete(ctx, *s); err == nil {
+			s = &full
+		}
 	}
 	chain := "jobs submit jobs"
 	if !s.SubmitFromJobs {
 		chain = "jobs don't submit jobs: use --wait, or kerb advance from cron"
 	}
-	return finding{"site", true, fmt.Sprintf("%s: %d partitions, %d QoS, one poll per %s, %s", s.Name, len(s.Partitions), len(s.QoS), s.PollInterval, chain), ""}
+	found := fmt.Sprintf("%s: %s; %s; one poll per %s; %s", s.Name, namesOf("partition", s.Partitions, func(p scheduler.Partition) string { return p.Name }),
+		namesOf("QoS", s.QoS, func(q scheduler.QoS) string { return q.Name }), s.PollInterval, chain)
+	if most := s.MaxQueued(); most > 0 {
+		found += fmt.Sprintf("; at most %d tasks queued", most)
+	}
+	return finding{"site", true, found, ""}
+}
+
+// namesOf writes what a site has for people.
+func namesOf[T any](what string, list []T, name func(T) string) string {
+	if len(list) == 0 {
+		return "no " + what + " known"
+	}
+	var all []string
+	for _, x := range list {
+		all = append(all, name(x))
+	}
+	return what + " " + strings.Join(all, ", ")
 }
 
 // slurmPatience is how long a SLURM command may take here.

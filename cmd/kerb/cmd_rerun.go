@@ -120,5 +120,5 @@ func runRerun(ctx context.Context, group string, opts rerunOptions, env environm
 	if err != nil {
 		return err
 	}
-	return printSubmitted(o, pic, opts.json, env)
+	return printSubmitted(o, pic, len(seen.Ledger.Submissions), opts.json, env)
 }

@@ -88,6 +88,10 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return err
 	}
+	unknown := o.complete(ctx) // what the profile itself says is checked first
+	if unknown != nil && !errors.Is(unknown, scheduler.ErrUnreachable) {
+		return unknown
+	}
 	plan, err := scheduler.NewPlan(group, scheduler.Step(opts.from), scheduler.Step(opts.to), info.Codes, o.limits())
 	if err != nil {
 		return usagef("submit: %v", err)
@@ -100,6 +104,9 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 		plan = plan.Extend(needs)
 	}
 	if opts.dryRun {
+		if unknown != nil {
+			fmt.Fprintf(env.stderr, "the cluster's own limits are not known: %v\n", unknown)
+		}
 		return runDry(o, plan, opts, env)
 	}
 	for _, s := range firstJobs(o, plan) { // what the site could never run is refused before anything is there
@@ -107,12 +114,18 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 			return err
 		}
 	}
+	if unknown != nil {
+		return unknown
+	}
 	ctx, lease, err := o.acquire(ctx, shortWait)
 	if err != nil {
 		return err
 	}
 	defer lease.Release()
 	if err := refuseSecond(ctx, o, lease); err != nil {
+		return err
+	}
+	if err := o.run.WriteSite(o.site); err != nil {
 		return err
 	}
 	if o.run, err = g.NewRun(run, plan); err != nil {
@@ -125,7 +138,7 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return fmt.Errorf("run %s: %w; `kerb advance %s` goes on from here", id, err, group)
 	}
-	return printSubmitted(o, pic, opts.json, env)
+	return printSubmitted(o, pic, 0, opts.json, env)
 }
 
 // refuseSecond refuses to start a run beside one that goes on.
@@ -208,19 +221,21 @@ func printOutcome(o *orchestra, pic *scheduler.Picture, asJSON bool, env environ
 	return errSomeFailed
 }
 
-func printSubmitted(o *orchestra, pic *scheduler.Picture, asJSON bool, env environment) error {
+// printSubmitted says what was submitted after the first so many submissions of the run.
+func printSubmitted(o *orchestra, pic *scheduler.Picture, before int, asJSON bool, env environment) error {
 	t := scheduler.Count(pic)
 	ledger, err := scheduler.ReadLedger(o.run)
 	if err != nil {
 		return err
 	}
+	submitted := ledger.Submissions[min(before, len(ledger.Submissions)):]
 	if asJSON {
 		type job struct {
 			Name string          `json:"name"`
 			Job  scheduler.JobID `json:"job"`
 		}
 		jobs := []job{}
-		for _, s := range ledger.Submissions {
+		for _, s := range submitted {
 			jobs = append(jobs, job{s.Name, s.Job})
 		}
 		return writeJSON(env.stdout, struct {
@@ -229,7 +244,7 @@ func printSubmitted(o *orchestra, pic *scheduler.Picture, asJSON bool, env envir
 			Jobs  []job           `json:"jobs"`
 		}{o.info.ID, t, jobs})
 	}
-	fmt.Fprintf(env.stdout, "run %s of group %s: %d jobs submitted\n", o.info.ID, o.info.Group, len(ledger.Submissions))
+	fmt.Fprintf(env.stdout, "run %s of group %s: %d jobs submitted\n", o.info.ID, o.info.Group, len(submitted))
 	if o.site.SubmitFromJobs {
 		fmt.Fprintf(env.stdout, "you may log out; to look: kerb status %s -w %s\n", o.info.Group, o.workdir.Root())
 	} else {
@@ -291,7 +306,11 @@ func runDry(o *orchestra, plan scheduler.Plan, opts submitOptions, env environme
 		for _, l := range s.After {
 			after = append(after, string(l.Kind)+":"+l.Ref.Key)
 		}
-		j.Dependency = strings.Join(after, ",")
+		between := ","
+		if s.Any {
+			between = "?"
+		}
+		j.Dependency = strings.Join(after, between)
 		if old, ok := last[s.Ref.String()]; ok {
 			j.Changed = difference(old, text)
 		}

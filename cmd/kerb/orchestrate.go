@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,8 +79,13 @@ func newOrchestra(w *workdirs.Workdir, run *workdirs.Run, info workdirs.RunInfo)
 	if o.group, err = w.Group(info.Group); err != nil {
 		return nil, err
 	}
-	if o.site, err = scheduler.LoadSite(siteName(info.Site)); err != nil {
-		return nil, &phases.Error{Class: phases.Input, Err: err}
+	o.site = &scheduler.Site{}
+	if err := run.ReadSite(o.site); errors.Is(err, fs.ErrNotExist) { // it is about to begin
+		if o.site, err = scheduler.LoadSite(siteName(info.Site)); err != nil {
+			return nil, &phases.Error{Class: phases.Input, Err: err}
+		}
+	} else if err != nil {
+		return nil, err
 	}
 	switch info.Scheduler {
 	case "slurm":
@@ -106,6 +112,20 @@ func newOrchestra(w *workdirs.Workdir, run *workdirs.Run, info workdirs.RunInfo)
 	return o, err
 }
 
+// complete fills in what the site's profile leaves open from what the cluster says of itself.
+func (o *orchestra) complete(ctx context.Context) error {
+	e, ok := o.engine.(*slurm.Engine)
+	if !ok {
+		return nil
+	}
+	site, err := e.Complete(ctx, *o.site)
+	if err != nil {
+		return err
+	}
+	o.site = &site
+	return nil
+}
+
 func siteName(name string) string {
 	if name == "" {
 		return "default"
@@ -120,6 +140,9 @@ func (o *orchestra) driver(lease *workdirs.Lease) *scheduler.Driver {
 		Script: o.writeScript, Needs: o.needs, Now: time.Now,
 		Check: func() error { return errors.New("no lease") },
 	}
+	if o.local == nil {
+		d.Self = scheduler.JobID(os.Getenv("SLURM_JOB_ID"))
+	}
 	if lease != nil {
 		d.Check, d.Fence = lease.Check, lease.Revision
 	}
@@ -131,7 +154,9 @@ func (o *orchestra) policy() scheduler.Policy {
 	p := scheduler.DefaultPolicy
 	if o.local != nil {
 		p.Grace = time.Minute
+		return p
 	}
+	p.MaxQueued = o.site.MaxQueued()
 	for _, q := range o.site.QoS {
 		p.MaxMemory, p.MaxTime = max(p.MaxMemory, int64(q.MaxMemory)), max(p.MaxTime, q.MaxTime)
 	}
@@ -297,8 +322,8 @@ func (o *orchestra) follow(ctx context.Context, lease *workdirs.Lease, show func
 	for {
 		pic, finished, err := d.Step(ctx)
 		switch {
-		case errors.Is(err, scheduler.ErrUnreachable) && ctx.Err() == nil:
-			// It will be back; the jobs that it has go on.
+		case passing(err) && ctx.Err() == nil:
+			// It will be back, or have room again; the jobs that it has go on.
 		case err != nil:
 			if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil {
 				return cause
@@ -315,6 +340,11 @@ func (o *orchestra) follow(ctx context.Context, lease *workdirs.Lease, show func
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// passing reports whether the scheduler may say otherwise a little later.
+func passing(err error) bool {
+	return errors.Is(err, scheduler.ErrUnreachable) || errors.Is(err, scheduler.ErrFull)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -107,12 +109,34 @@ func (c *Client) connect() *nats.Conn {
 	if err != nil {
 		return nil // nobody watches, or it is not for us
 	}
-	conn, err := nats.Connect("nats://"+a.Address, nats.Token(a.Token), nats.Name("kerb task"), quiet,
-		nats.NoReconnect(), nats.Timeout(answerWithin/2), nats.FlusherTimeout(answerWithin), nats.SetCustomDialer(dialer{c.ctx}))
+	conn, err := connect(c.ctx, a)
 	if err != nil {
 		return nil
 	}
 	return conn
+}
+
+// Answers reports whether the server at an address answers, and takes the token.
+func Answers(ctx context.Context, a workdirs.BusAddress) bool {
+	conn, err := connect(ctx, a)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+func connect(ctx context.Context, a workdirs.BusAddress) (*nats.Conn, error) {
+	host, _, err := net.SplitHostPort(a.Address)
+	if err != nil {
+		return nil, err
+	}
+	// A loopback address is another server on another machine: it must not get the token.
+	if me, err := os.Hostname(); net.ParseIP(host).IsLoopback() && (err != nil || me != a.Host) {
+		return nil, fmt.Errorf("the bus is for tasks on %s only", a.Host)
+	}
+	return nats.Connect("nats://"+a.Address, nats.Token(a.Token), nats.Name("kerb task"), quiet,
+		nats.NoReconnect(), nats.Timeout(answerWithin/2), nats.FlusherTimeout(answerWithin), nats.SetCustomDialer(dialer{ctx}))
 }
 
 // dialer makes connections that end with ctx.

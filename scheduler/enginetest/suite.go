@@ -37,7 +37,7 @@ func Run(t *testing.T, f Fixture) {
 		test func(*testing.T, *bench)
 	}{
 		{"Single", single}, {"Array", array}, {"ManyIndices", manyIndices}, {"Throttle", throttle}, {"ScriptIsKept", scriptIsKept},
-		{"AfterOK", afterOK}, {"AfterAny", afterAny}, {"AfterNotOK", afterNotOK}, {"AfterNotOKWaitsForAll", afterNotOKWaitsForAll}, {"AfterCorr", afterCorr}, {"AfterTwo", afterTwo},
+		{"AfterOK", afterOK}, {"AfterAny", afterAny}, {"AfterNotOK", afterNotOK}, {"AfterNotOKWaitsForAll", afterNotOKWaitsForAll}, {"AfterCorr", afterCorr}, {"AfterTwo", afterTwo}, {"AfterEither", afterEither},
 		{"FailureIsLatched", failureIsLatched}, {"RepointPerTask", repointPerTask}, {"RepointToNothing", repointToNothing},
 		{"UnknownDependency", unknownDependency}, {"NotWaiting", notWaiting},
 		{"Find", find}, {"Cancel", cancelSome}, {"CancelAll", cancelAll}, {"CancelWaiting", cancelWaiting}, {"CancelEnded", cancelEnded},
@@ -373,6 +373,26 @@ func afterTwo(t *testing.T, b *bench) {
 	open2()
 	b.completes(both)
 	b.hasLines("seen", "one", "two")
+}
+
+// afterEither: one dependency that comes true is enough, and one that never does stops nothing while another may.
+func afterEither(t *testing.T, b *bench) {
+	wait1, open1 := b.gate("go1")
+	wait2, open2 := b.gate("go2")
+	one := b.submit(scheduler.Submission{Script: b.write(wait1)})
+	two := b.submit(scheduler.Submission{Script: b.write(wait2 + "; exit 1")})
+	either := func(kind scheduler.DependencyKind, body string) scheduler.JobID {
+		return b.submit(scheduler.Submission{Script: b.write(body), Any: true, After: []scheduler.Dependency{{Kind: kind, Job: one}, {Kind: kind, Job: two}}})
+	}
+	failure, end := either(scheduler.AfterNotOK, "echo failure >>out"), either(scheduler.AfterAny, "echo end >>out")
+	open1()
+	b.completes(one)
+	b.completes(end)
+	b.until(failure, "waiting", func(tasks map[int]scheduler.TaskState) bool { return tasks[-1].State == scheduler.Pending })
+	open2()
+	b.ends(two, map[int]scheduler.State{-1: scheduler.Failed})
+	b.completes(failure)
+	b.hasLines("out", "end", "failure")
 }
 
 func failureIsLatched(t *testing.T, b *bench) {

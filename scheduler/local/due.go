@@ -16,12 +16,19 @@ const (
 // lookup finds a job; nil when there is none.
 type lookup func(scheduler.JobID) *job
 
-// judge is the verdict of all of a job's dependencies on its task of an index: all must come true, and one that never does
-// decides.
+// judge is the verdict of a job's dependencies on its task of an index: all must come true, and one that never does
+// decides; or, where the job says so, one that comes true is enough.
 func judge(j *job, index int, find lookup) verdict {
-	worst := cameTrue
+	if len(j.After) == 0 {
+		return cameTrue
+	}
+	best, worst := never, cameTrue
 	for _, d := range j.After {
-		worst = max(worst, judgeOne(d.Kind, find(d.Job), index))
+		v := judgeOne(d.Kind, find(d.Job), index)
+		best, worst = min(best, v), max(worst, v)
+	}
+	if j.Any {
+		return best
 	}
 	return worst
 }

@@ -27,6 +27,10 @@ func TestQueue(t *testing.T) {
 			if i > 0 && rapid.Bool().Draw(t, "waits") {
 				on := scheduler.JobID(rune('a' + rapid.IntRange(0, i-1).Draw(t, "on")))
 				s.After = []scheduler.Dependency{{Kind: rapid.SampledFrom(kinds).Draw(t, "kind"), Job: on}}
+				if s.Any = rapid.Bool().Draw(t, "any"); s.Any {
+					other := scheduler.JobID(rune('a' + rapid.IntRange(0, i-1).Draw(t, "or on")))
+					s.After = append(s.After, scheduler.Dependency{Kind: rapid.SampledFrom(kinds).Draw(t, "other kind"), Job: other})
+				}
 			}
 			j := newJob(scheduler.JobID(rune('a'+i)), s)
 			jobs[j.id] = j

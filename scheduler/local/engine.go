@@ -140,7 +140,7 @@ func (e *Engine) specify(s scheduler.Submission, script string) (*spec, error) {
 	if s.Token == "" || strings.ContainsAny(s.Token, " |\n\"'") {
 		return nil, fmt.Errorf("%q can't be a token", s.Token)
 	}
-	sp := &spec{Name: s.Name, Token: s.Token, CPUs: 1, After: s.After, Submitted: time.Now(), Append: options["open-mode"] == "append"}
+	sp := &spec{Name: s.Name, Token: s.Token, CPUs: 1, After: s.After, Any: s.Any, Submitted: time.Now(), Append: options["open-mode"] == "append"}
 	array, err := s.ArrayOption(options)
 	if err != nil {
 		return nil, err

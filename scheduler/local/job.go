@@ -31,6 +31,7 @@ type spec struct {
 	SubmitDir string
 	Env       []string
 	After     []scheduler.Dependency
+	Any       bool // one of them is enough
 	Submitted time.Time
 }
 

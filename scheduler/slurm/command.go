@@ -120,3 +120,9 @@ func isNoAccounting(err error) bool {
 	e := (*commandError)(nil)
 	return errors.As(err, &e) && e.name == "sacct" && (e.says("storage is disabled") || errors.Is(e.err, exec.ErrNotFound))
 }
+
+// isFull reports whether sbatch was refused for the number of jobs that the user, his account or the QoS has in the queue.
+func isFull(err error) bool {
+	e := (*commandError)(nil)
+	return errors.As(err, &e) && e.name == "sbatch" && (e.says("MaxSubmitJob") || e.says("GrpSubmitJob") || e.says("temporarily unable to accept job"))
+}

@@ -77,7 +77,7 @@ func (e *Engine) Submit(ctx context.Context, s scheduler.Submission) (scheduler.
 		args = append(args, "--array="+array)
 	}
 	if len(s.After) > 0 {
-		args = append(args, "--dependency="+dependencies(s.After))
+		args = append(args, "--dependency="+dependencies(s.After, s.Any))
 	}
 	if len(s.Exclude) > 0 {
 		args = append(args, "--exclude="+strings.Join(s.Exclude, ","))
@@ -87,6 +87,9 @@ func (e *Engine) Submit(ctx context.Context, s scheduler.Submission) (scheduler.
 	}
 	out, err := e.commands.send(context.WithoutCancel(ctx), "sbatch", append(args, s.Script)...)
 	e.cache.changed()
+	if isFull(err) {
+		return "", fmt.Errorf("submit %s: %w: %w", s.Name, scheduler.ErrFull, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("submit %s: %w", s.Name, err)
 	}
@@ -127,13 +130,17 @@ func (e *Engine) known(ctx context.Context, after []scheduler.Dependency) error 
 	return nil
 }
 
-// dependencies writes them in sbatch's words; all must come true.
-func dependencies(after []scheduler.Dependency) string {
+// dependencies writes them in sbatch's words: all must come true, or any.
+func dependencies(after []scheduler.Dependency, first bool) string {
+	between := ","
+	if first {
+		between = "?"
+	}
 	words := make([]string, len(after))
 	for i, d := range after {
 		words[i] = string(d.Kind) + ":" + string(d.Job)
 	}
-	return strings.Join(words, ",")
+	return strings.Join(words, between)
 }
 
 // Find implements scheduler.Engine. Where accounting does not store comments, the command line that it stores tells the token.
@@ -168,7 +175,7 @@ func (e *Engine) Repoint(ctx context.Context, job scheduler.JobID, after []sched
 	if err := e.known(ctx, after); err != nil {
 		return fmt.Errorf("repoint %s: %w", job, err)
 	}
-	_, err := e.commands.query(ctx, "scontrol", "update", "JobId="+string(job), "Dependency="+dependencies(after))
+	_, err := e.commands.query(ctx, "scontrol", "update", "JobId="+string(job), "Dependency="+dependencies(after, false))
 	e.cache.changed()
 	switch said := (*commandError)(nil); {
 	case err == nil:

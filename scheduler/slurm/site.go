@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // Complete fills in what a site's profile leaves open from what the cluster says of itself: scontrol show config, scontrol show
-// partition and sinfo, and where limits are enforced sacctmgr show qos. Its MaxArraySize is the cluster's own in any case. Of partitions that
+// partition and sinfo, and where limits are enforced sacctmgr show qos and associations. Its MaxArraySize is the cluster's own in any case. Of partitions that
 // the profile does not describe only the default one is used unasked.
 func (e *Engine) Complete(ctx context.Context, s scheduler.Site) (scheduler.Site, error) {
 	text, err := e.commands.query(ctx, "scontrol", "show", "config")
@@ -51,6 +52,19 @@ func (e *Engine) Complete(ctx context.Context, s scheduler.Site) (scheduler.Site
 		case ctx.Err() != nil || !errors.As(err, &said):
 			return s, fmt.Errorf("site %s: %w", s.Name, err)
 		} // else the database is away, and its limits are unknown
+	}
+	if s.MaxSubmit == 0 && slices.Contains(enforced, "limits") {
+		user, err := user.Current()
+		if err != nil {
+			return s, fmt.Errorf("site %s: %w", s.Name, err)
+		}
+		own, err := e.commands.query(ctx, "sacctmgr", "--noheader", "--parsable2", "show", "associations", "user="+user.Username, "format=Account,MaxSubmitJobs")
+		switch said := (*commandError)(nil); {
+		case err == nil:
+			s.MaxSubmit = parseAssociations(own, s.Account)
+		case ctx.Err() != nil || !errors.As(err, &said):
+			return s, fmt.Errorf("site %s: %w", s.Name, err)
+		}
 	}
 	return s, nil
 }
@@ -128,6 +142,18 @@ func parseQoS(text string) []scheduler.QoS {
 		all = append(all, q)
 	}
 	return all
+}
+
+// parseAssociations finds the fewest jobs that a user may have queued under an account, or under any when none is named; 0: no limit.
+func parseAssociations(text, account string) int {
+	fewest := 0
+	for line := range strings.Lines(text) {
+		name, most, _ := strings.Cut(strings.TrimSpace(line), "|")
+		if n := number(most); n > 0 && (account == "" || account == name) && (fewest == 0 || n < fewest) {
+			fewest = n
+		}
+	}
+	return fewest
 }
 
 // number reads a limit; UNLIMITED and what is no number are none. sinfo marks the least of several with a +.

@@ -1,0 +1,182 @@
+package scheduler
+
+import "slices"
+
+// With Chain, a run leads itself on: an advance job waits for what configures datasets, one recover job a pass waits for the
+// first failure of anything that lives, and while not all that is due fits into the queue another advance job waits for
+// the first of the submissions to end. Each of them does the same step, after which all that lives is covered again.
+
+// maxLinks bounds how many submissions one job waits for: all of them stand on one command line.
+const maxLinks = 100
+
+// chain adds the jobs that drive the run, and takes back those that wait for nothing any more.
+func (r *reconciler) chain() {
+	if r.Chain {
+		r.advance()
+		r.cover()
+		r.refill()
+	}
+	for _, s := range r.Ledger.Submissions {
+		if s.Ref.Key == string(Recover) && r.waiting(s) && r.inQueue(s) && r.settled(s.After) {
+			r.add(Withdraw{s.Ref, []int{0}, "nothing failed"})
+		}
+	}
+}
+
+// advance puts an advance job behind what configures datasets in this pass.
+func (r *reconciler) advance() {
+	var after []Link
+	for _, s := range r.submitted {
+		if s.Step == Configure {
+			after = append(after, Link{AfterAny, s.Ref})
+		}
+	}
+	if len(after) > 0 && r.Plan.wants(Compute) {
+		r.drive(Advance, after, false)
+	}
+}
+
+// cover puts a recover job behind all that lives and has none yet.
+func (r *reconciler) cover() {
+	covered := map[Ref]bool{}
+	for _, s := range r.Ledger.Submissions {
+		if s.Ref.Key == string(Recover) && r.waiting(s) {
+			for _, l := range s.After {
+				covered[l.Ref] = true
+			}
+		}
+	}
+	var after []Link
+	for _, ref := range r.living() {
+		if !covered[ref] {
+			after = append(after, Link{AfterNotOK, ref})
+		}
+	}
+	for links := range slices.Chunk(after, maxLinks) {
+		r.drive(Recover, links, true)
+	}
+}
+
+// refill puts an advance job behind what lives when something due did not fit into the queue.
+func (r *reconciler) refill() {
+	pending := func(s *Submitted) bool { return s.Ref.Key == string(Advance) && s.Any && r.waiting(s) }
+	if !r.short || slices.ContainsFunc(r.Ledger.Submissions, pending) {
+		return
+	}
+	var after []Link
+	for _, ref := range r.living() {
+		after = append(after, Link{AfterAny, ref})
+	}
+	if len(after) > 0 {
+		r.drive(Advance, after[:min(len(after), maxLinks)], true)
+	}
+}
+
+func (r *reconciler) drive(step Step, after []Link, first bool) {
+	r.add(Submit{
+		Ref: r.newRef(string(step)), Step: step, Name: "kerb." + r.Plan.Group + "." + string(step), Indices: []int{0},
+		Request: DefaultRequest(step).Rounded(), After: after, Any: first,
+	})
+}
+
+// living lists the submissions of the plan's jobs that hold a task that lives, in the plan's order, those of this pass last.
+func (r *reconciler) living() []Ref {
+	var refs []Ref
+	for _, v := range r.picture.Jobs {
+		live := map[*Submitted]bool{}
+		for t := range v.Tasks {
+			if _, moved := r.carrier[&v.Tasks[t]]; v.Tasks[t].Stand == Live && !moved {
+				live[v.subs[t]] = true
+			}
+		}
+		for _, s := range r.Ledger.Of(v.Job.Key) {
+			if live[s] && s.Job != "" {
+				refs = append(refs, s.Ref)
+			}
+		}
+	}
+	for _, s := range r.submitted {
+		refs = append(refs, s.Ref)
+	}
+	return refs
+}
+
+// waiting reports whether a driving job has yet to start. One that the queue does not tell of has ended, unless it was submitted
+// since the queue was asked. The job in which this runs does not wait, whatever an answer from before its start says.
+func (r *reconciler) waiting(s *Submitted) bool {
+	if s.Job == "" || s.Job == r.Self || !s.Holds(0) {
+		return false
+	}
+	q := r.queue[queueKey{s.Job, 0}]
+	if q == nil || q.Token != "" && q.Token != s.Token {
+		return !s.Time.Before(r.Now)
+	}
+	return q.State == Pending
+}
+
+func (r *reconciler) inQueue(s *Submitted) bool { return r.queue[queueKey{s.Job, 0}] != nil }
+
+// fit cuts a group of due tasks to what the queue has room for. When not all fit, pieces end one after the other, and make
+// room for the next.
+func (r *reconciler) fit(v *JobView, s Submit) []Submit {
+	most := r.Policy.MaxQueued
+	if most == 0 {
+		return []Submit{s}
+	}
+	if r.room == nil {
+		live := Count(r.picture).live()
+		room := most - live - drivers
+		for _, d := range r.Ledger.Submissions {
+			if drives(d.Ref.Key) && r.waiting(d) {
+				room--
+			}
+		}
+		if room < 1 && !r.moving() {
+			room = 1
+		}
+		r.room = &room
+	}
+	n := min(max(*r.room, 0), len(s.Indices))
+	*r.room -= n
+	if n < len(s.Indices) {
+		r.short = true
+	}
+	for _, t := range s.Indices[n:] {
+		if v.Tasks[t].Stand == Live {
+			v.Tasks[t].Stand = Idle // it was taken out of a waiting array
+		}
+	}
+	var pieces []Submit
+	for indices := range slices.Chunk(s.Indices[:n], max(most/4, 1)) {
+		piece := s
+		piece.Indices = indices
+		pieces = append(pieces, piece)
+	}
+	return pieces
+}
+
+// moving reports whether any task lives that does not wait, by itself or through another, for what is not in the queue.
+func (r *reconciler) moving() bool {
+	moves := map[*TaskView]bool{}
+	for _, v := range r.picture.Jobs {
+	tasks:
+		for t := range v.Tasks {
+			task, s := &v.Tasks[t], v.subs[t]
+			if task.Stand != Live || !s.Open() && r.latched(task, s, t) {
+				continue
+			}
+			for _, w := range v.Job.After {
+				for u := range upstream(r.picture.Job(w.Key), w.Kind, t) {
+					if u.Stand != Done && !moves[u] {
+						continue tasks
+					}
+				}
+			}
+			moves[task] = true
+		}
+	}
+	return len(moves) > 0
+}
+
+// drivers is the room in the queue that is kept for the advance and recover jobs of a pass.
+const drivers = 3
