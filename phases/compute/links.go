@@ -51,6 +51,20 @@ func parseLinks(s string) (configure.Links, bool) {
 	return configure.Links{From: from, To: to}, ok && found
 }
 
+// Rewritten lists the prefixes of urls that have been replaced in a store, in order, as its attributes have it.
+func Rewritten(ds virtual.Dataset) []configure.Links {
+	if len(ds.Groups) == 0 {
+		return nil
+	}
+	var list []configure.Links
+	for _, e := range editsOf(ds.Groups[0].Attributes) {
+		if l, ok := parseLinks(e); ok {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
 // probe opens about n of the files that a store's references name, spread over all of them, and sees that each is long enough
 // for its last reference. Of a server it asks a range, since that is what readers do. It answers how many it has opened.
 func probe(ctx context.Context, s zarr.Store, n int) (int, error) {

@@ -3,8 +3,10 @@ package verify
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -13,20 +15,23 @@ import (
 // unlinked is a store whose links have been rewritten, with its references as they were before: to the files that the plan is of.
 type unlinked struct {
 	zarr.Store
-	links configure.Links
+	links []configure.Links // in the order in which they were rewritten
 }
 
-// withoutLinks answers s with the rewriting of its links undone; nil links are none.
-func withoutLinks(s zarr.Store, links *configure.Links) zarr.Store {
-	if links == nil {
+// withoutLinks answers s with the rewriting of its links, which its attributes tell, undone.
+func withoutLinks(s zarr.Store) zarr.Store {
+	links := compute.Rewritten(s.Dataset())
+	if len(links) == 0 {
 		return s
 	}
-	return unlinked{s, *links}
+	return unlinked{s, links}
 }
 
 func (u unlinked) source(ref virtual.Reference) virtual.Reference {
-	if rest, ok := strings.CutPrefix(ref.URL, u.links.To); ok && ref.Inline == nil {
-		ref.URL = u.links.From + rest
+	for _, l := range slices.Backward(u.links) {
+		if rest, ok := strings.CutPrefix(ref.URL, l.To); ok && ref.Inline == nil {
+			ref.URL = l.From + rest
+		}
 	}
 	return ref
 }

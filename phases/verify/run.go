@@ -70,7 +70,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		return nil, &phases.Error{Class: phases.Fault, Err: err, Remedy: "compute it again"}
 	}
 	defer linked.Close()
-	s := withoutLinks(linked, doc.Compute.Links)
+	s := withoutLinks(linked)
 	files := stores.NewFiles()
 	defer files.Close()
 	if opts.Sample == 0 {
