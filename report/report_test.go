@@ -276,6 +276,28 @@ func TestScaleKeepsOrder(t *testing.T) {
 	}
 }
 
+func TestTicksHaveRoom(t *testing.T) {
+	for _, length := range []time.Duration{3 * time.Millisecond, time.Second, 100 * time.Second, time.Hour, 30 * time.Hour, 400 * 24 * time.Hour} {
+		for stretches := 1; stretches < 6; stretches++ {
+			var spans []span
+			for i := range stretches {
+				start := noon.Add(time.Duration(i) * 100 * (length + time.Second))
+				spans = append(spans, span{start: start, end: start.Add(length)})
+			}
+			sc := newScale(spans)
+			ticks := sc.ticks()
+			if len(ticks) == 0 || len(ticks) > 10 || (stretches > 1) != (len(sc.breaks()) > 0) {
+				t.Errorf("%v, %d stretches: %d ticks, %d breaks", length, stretches, len(ticks), len(sc.breaks()))
+			}
+			for i := 1; i < len(ticks); i++ {
+				if gap := ticks[i].Left - ticks[i-1].Left; gap < 8 || ticks[i].Left > 100 || ticks[i].AtEnd() && !ticks[i-1].AtEnd() && len(ticks[i].Label) > 8 && gap < 40 {
+					t.Errorf("%v, %d stretches: %+v run into each other", length, stretches, ticks[i-1:i+1])
+				}
+			}
+		}
+	}
+}
+
 func TestShrink(t *testing.T) {
 	img, err := png.Decode(bytes.NewReader(picture(t, 1280, 300)))
 	if err != nil {

@@ -28,11 +28,14 @@ type Bar struct {
 	Title       string
 }
 
-// Tick is a mark on the time axis.
+// Tick is a mark on the time axis. Its label stands on the right of the mark, and near the end of the axis on the left.
 type Tick struct {
 	Left  float64
 	Label string
 }
+
+// AtEnd reports whether there is no room for the label on the right.
+func (t Tick) AtEnd() bool { return t.Left > 80 }
 
 // span is one attempt at a task, as the timeline needs it.
 type span struct {
@@ -190,13 +193,19 @@ func (sc *scale) breaks() []Bar {
 
 // ticks are round times since the start, or, where idle times are cut, the times at which work went on.
 func (sc *scale) ticks() []Tick {
-	const apart = 12 // per cent that a label needs
+	const apart = 12 // per cent that a short label needs
 	if len(sc.breaks()) > 0 {
+		const apart = 20 // a time with its date
 		list := []Tick{{0, clock(sc.pieces[0].start)}}
+		taken := float64(apart)
 		for i, p := range sc.pieces[:len(sc.pieces)-1] {
-			next := sc.pieces[i+1]
-			if left := sc.percent(next.offset); p.cut && left-list[len(list)-1].Left > apart {
-				list = append(list, Tick{left, clock(next.start)})
+			next := Tick{sc.percent(sc.pieces[i+1].offset), clock(sc.pieces[i+1].start)}
+			from := next.Left
+			if next.AtEnd() {
+				from -= apart
+			}
+			if p.cut && from >= taken {
+				list, taken = append(list, next), from+apart
 			}
 		}
 		return list
