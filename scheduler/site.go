@@ -32,6 +32,7 @@ type Site struct {
 	MaxSubmit       int           `yaml:"max_submit" json:"max_submit,omitempty"`
 	PollInterval    time.Duration `yaml:"poll_interval" json:"poll_interval"`
 	SubmitFromJobs  bool          `yaml:"submit_from_jobs" json:"submit_from_jobs"`
+	BusInterface    string        `yaml:"bus_interface" json:"bus_interface,omitempty"`
 	MemoryPerCPU    Bytes         `yaml:"memory_per_cpu" json:"memory_per_cpu,omitempty"`
 	MaxMemoryPerCPU Bytes         `yaml:"max_memory_per_cpu" json:"max_memory_per_cpu,omitempty"`
 	Partitions      []Partition   `yaml:"partitions" json:"partitions,omitempty"` // in order of preference

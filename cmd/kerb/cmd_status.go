@@ -84,6 +84,12 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 			fmt.Fprintln(env.stdout, "no runs in this workdir; start one with `kerb submit GROUP`")
 		}
 	}
+	lives := map[string]*live{}
+	defer func() {
+		for _, l := range lives {
+			l.close()
+		}
+	}()
 	for {
 		reports := []report{}
 		interval := time.Duration(0)
@@ -96,6 +102,13 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 			r, err := look(ctx, o)
 			if err != nil {
 				return err
+			}
+			if opts.watch && !r.ended() {
+				if lives[r.Run] == nil {
+					lives[r.Run] = watchLive(ctx, o, len(names) == 1, env.stderr)
+				}
+				r.live = lives[r.Run]
+				r.live.look(r.pic)
 			}
 			reports = append(reports, r)
 			interval = max(interval, o.site.PollInterval)
@@ -112,10 +125,30 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 		if !opts.watch || ended {
 			return nil
 		}
-		if err := sleep(ctx, interval); err != nil {
+		if err := redraw(ctx, interval, reports, opts, env); err != nil {
 			return err
 		}
 	}
+}
+
+// redraw waits for the time to ask the scheduler again. On a terminal it meanwhile shows what the tasks tell.
+func redraw(ctx context.Context, interval time.Duration, reports []report, opts statusOptions, env environment) error {
+	if opts.onTerminal(env) {
+		stop := every(ctx, 2*time.Second, func() {
+			for i := range reports {
+				reports[i].now = time.Now()
+			}
+			_ = printReports(reports, opts, env) // the next look says what is wrong
+		})
+		defer stop()
+	}
+	return sleep(ctx, interval)
+}
+
+// onTerminal reports whether each report is drawn over the one before.
+func (opts *statusOptions) onTerminal(env environment) bool {
+	f, ok := env.stdout.(*os.File)
+	return ok && opts.watch && !opts.json && term.IsTerminal(int(f.Fd()))
 }
 
 // tidyFrom is the number of records from which it is worth looking whether they can be compacted for the next reader.
@@ -156,6 +189,7 @@ type report struct {
 	pic    *scheduler.Picture
 	ledger *scheduler.Ledger
 	run    *workdirs.Run
+	live   *live // nil: not watched
 	now    time.Time
 }
 
@@ -223,7 +257,7 @@ func printReports(reports []report, opts statusOptions, env environment) error {
 	if opts.json {
 		return writeJSON(env.stdout, reports)
 	}
-	if f, ok := env.stdout.(*os.File); ok && opts.watch && term.IsTerminal(int(f.Fd())) {
+	if opts.onTerminal(env) {
 		fmt.Fprint(env.stdout, "\x1b[H\x1b[2J")
 	}
 	for i := range reports {
@@ -332,13 +366,11 @@ func jobRows(r *report) ([]jobRow, error) {
 					nodes = append(nodes, q.Node)
 				}
 				if watched++; watched <= watchedTasks {
-					e, ok, err := r.run.LastEvent(v.Job.Key, i, task.Ref.Attempt)
+					text, err := r.live.text(r.run, workdirs.Attempt{Job: v.Job.Key, Index: i, Attempt: task.Ref.Attempt})
 					if err != nil {
 						return nil, err
 					}
-					if ok && e.Code != "" {
-						progress = fmt.Sprintf("%s: %d files", e.Code, e.Done)
-					}
+					progress = cmp.Or(text, progress)
 				}
 			case scheduler.Pending:
 				if !slices.Contains(reasons, q.Reason) && q.Reason != "" {

@@ -177,11 +177,15 @@ func refuseSecond(ctx context.Context, o *orchestra, lease *workdirs.Lease) erro
 // follow drives a run to its end from here, and shows how it goes.
 func follow(ctx context.Context, o *orchestra, lease *workdirs.Lease, asJSON bool, env environment) error {
 	p := newProgress(env.stderr, o)
+	p.live = watchLive(ctx, o, true, env.stderr)
+	defer p.live.close()
+	stop := every(ctx, time.Second, p.again)
 	var last *scheduler.Picture
 	err := o.follow(ctx, lease, func(pic *scheduler.Picture) {
 		last = pic
 		p.show(pic)
 	})
+	stop()
 	p.close()
 	if err != nil {
 		return err

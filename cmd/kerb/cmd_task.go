@@ -14,6 +14,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/scheduler/bus"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
@@ -88,7 +89,7 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	if !ok {
 		return phases.Errorf(phases.Input, "", "job %s of run %s has no index %d", ref, runID, index)
 	}
-	t := &taskRun{run: run, step: step, index: index, do: do, finish: finish, after: list.After, since: list.Since}
+	t := &taskRun{workdir: w, run: run, step: step, index: index, do: do, finish: finish, after: list.After, since: list.Since}
 	if err := t.items.UnmarshalText([]byte(text)); err != nil {
 		return err
 	}
@@ -99,16 +100,18 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 
 // taskRun is one attempt at a task.
 type taskRun struct {
-	run    *workdirs.Run
-	step   scheduler.Step
-	index  int
-	items  scheduler.Task
-	after  string
-	since  int // attempts up to this one do not count
-	do     work
-	finish finishing
-	record workdirs.Record
-	events *workdirs.EventWriter
+	workdir *workdirs.Workdir
+	run     *workdirs.Run
+	step    scheduler.Step
+	index   int
+	items   scheduler.Task
+	after   string
+	since   int // attempts up to this one do not count
+	do      work
+	finish  finishing
+	record  workdirs.Record
+	events  *workdirs.EventWriter
+	live    bus.Publisher
 }
 
 // all does the items in turn, each with its own result, and writes the record. The task fails, and is tried again, when an item
@@ -119,7 +122,9 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 		return err
 	}
 	defer t.events.Close()
-	if _, err := t.events.Append(workdirs.Event{Total: int64(len(t.items)), Message: "started"}); err != nil {
+	t.live = bus.Join(t.run.BusAddress)
+	defer t.live.Close()
+	if err := t.tell(ctx, workdirs.Event{Total: int64(len(t.items)), Message: "started"}); err != nil {
 		return err
 	}
 	done, failed, err := t.settled()
@@ -154,7 +159,7 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 		first = ferr
 	}
 	err = t.conclude(ctx, first)
-	_, eerr := t.events.Append(workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items)), Message: t.record.State})
+	eerr := t.tell(ctx, workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items)), Message: t.record.State})
 	return errors.Join(err, t.run.WriteRecord(t.record), eerr)
 }
 
@@ -226,12 +231,15 @@ func (t *taskRun) one(ctx context.Context, item scheduler.Item, before string) (
 		result.State, result.Message = workdirs.Skipped, before
 		return result, nil
 	}
-	start, files, last := time.Now(), int64(0), time.Time{}
+	start, files, total, last := time.Now(), int64(0), int64(0), time.Time{}
 	progress := func() {
 		files++
 		if now := time.Now(); now.Sub(last) >= eventEvery {
+			if last.IsZero() {
+				total = t.files(item)
+			}
 			last = now
-			_, _ = t.events.Append(workdirs.Event{Code: item.Code, Done: files}) // best effort: work does not stop for it
+			_ = t.tell(ctx, workdirs.Event{Code: item.Code, Done: files, Total: total}) // best effort: work does not stop for it
 		}
 	}
 	err := t.guarded(ctx, item, progress)
@@ -251,6 +259,29 @@ func (t *taskRun) one(ctx context.Context, item scheduler.Item, before string) (
 		result.Transient = true
 	}
 	return result, fmt.Errorf("%s of dataset %s: %w", t.step, item.Code, err)
+}
+
+// tell appends an event to the task's file, and then hands it to whoever watches.
+func (t *taskRun) tell(ctx context.Context, e workdirs.Event) error {
+	e.Step = string(t.step)
+	e, err := t.events.Append(e)
+	if err == nil {
+		_ = t.live.Publish(ctx, e) // best effort: it is in the file
+	}
+	return err
+}
+
+// files is the number of files that an item is about; 0 when it is not known beforehand.
+func (t *taskRun) files(item scheduler.Item) int64 {
+	d, err := t.workdir.Dataset(item.Code)
+	if err != nil || item.Part >= 0 {
+		return 0
+	}
+	def, err := d.Definition()
+	if err != nil {
+		return 0
+	}
+	return int64(def.Files)
 }
 
 // guarded makes a panic an error of the one item that caused it.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -16,13 +17,19 @@ import (
 type progress struct {
 	w        io.Writer
 	terminal bool
-	last     string
-	drawn    int
-	began    time.Time
+	live     *live
+
+	mu     sync.Mutex
+	pic    *scheduler.Picture
+	last   string
+	told   map[string]bool // what was said of running tasks
+	toldAt time.Time
+	drawn  int
+	began  time.Time
 }
 
 func newProgress(w io.Writer, o *orchestra) *progress {
-	p := &progress{w: w, began: time.Now()}
+	p := &progress{w: w, began: time.Now(), toldAt: time.Now()}
 	if f, ok := w.(*os.File); ok {
 		p.terminal = term.IsTerminal(int(f.Fd()))
 	}
@@ -35,8 +42,31 @@ var stepOrder = []scheduler.Step{
 	scheduler.Scan, scheduler.Configure, scheduler.Compute, scheduler.Parts, scheduler.Combine, scheduler.Correct, scheduler.Test, scheduler.Catalog,
 }
 
-// show draws the counts of every step.
+// show draws the counts of every step, and how far some of the running tasks have come.
 func (p *progress) show(pic *scheduler.Picture) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pic = pic
+	p.live.look(pic)
+	p.draw(pic)
+}
+
+// again draws what the tasks have told since.
+func (p *progress) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pic != nil {
+		p.draw(p.pic)
+	}
+}
+
+// Of this many running tasks the progress is shown; where it can't be drawn over, only so often.
+const (
+	shownTasks = 4
+	tellEvery  = 10 * time.Second
+)
+
+func (p *progress) draw(pic *scheduler.Picture) {
 	counts := map[scheduler.Step]*scheduler.Tally{}
 	for _, v := range pic.Jobs {
 		if counts[v.Job.Step] == nil {
@@ -49,6 +79,12 @@ func (p *progress) show(pic *scheduler.Picture) {
 		if t := counts[s]; t != nil {
 			lines = append(lines, p.line(s, *t))
 		}
+	}
+	running := p.live.lines(pic, shownTasks)
+	if p.terminal {
+		lines = append(lines, running...)
+	} else {
+		p.tell(running)
 	}
 	text := strings.Join(lines, "\n")
 	if text == p.last {
@@ -69,6 +105,20 @@ func (p *progress) show(pic *scheduler.Picture) {
 		}
 	}
 	p.last = text
+}
+
+// tell says how far tasks have come, once in a while and what it has not said the last time.
+func (p *progress) tell(running []string) {
+	if time.Since(p.toldAt) < tellEvery || len(running) == 0 {
+		return
+	}
+	before := p.told
+	p.told, p.toldAt = map[string]bool{}, time.Now()
+	for _, line := range running {
+		if p.told[line] = true; !before[line] {
+			fmt.Fprintf(p.w, "%s %s\n", time.Since(p.began).Round(time.Second), line)
+		}
+	}
 }
 
 const barWidth = 30

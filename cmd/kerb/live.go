@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/scheduler/bus"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// live gathers what the running tasks of a run tell of themselves: over the bus where the site allows one, and from their event files. A nil live
+// knows nothing.
+type live struct {
+	board  *bus.Board
+	run    *workdirs.Run
+	server *bus.Server // nil: files only
+	file   *bus.File
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	running []workdirs.Attempt
+}
+
+// How often the event files are looked at: those of local tasks cost nothing.
+const (
+	localEvery  = 500 * time.Millisecond
+	sharedEvery = 3 * time.Second
+)
+
+// busOff is the bus_interface that wants no server.
+const busOff = "off"
+
+// busInterface is the interface for the run's bus; "" for none. Tasks of this machine need no more than loopback; that other machines may
+// connect to this one is for the site to say.
+func (o *orchestra) busInterface() string {
+	i := o.site.BusInterface
+	if o.local != nil {
+		i = cmp.Or(i, bus.Loopback)
+	}
+	if i == busOff {
+		return ""
+	}
+	return i
+}
+
+// watchLive begins to gather. With serve it starts the bus of the run too, unless another process has; where that fails it says so on notes, and
+// the event files must do.
+func watchLive(ctx context.Context, o *orchestra, serve bool, notes io.Writer) *live {
+	l := &live{board: bus.NewBoard(), run: o.run, done: make(chan struct{})}
+	ctx, l.cancel = context.WithCancel(ctx)
+	every := sharedEvery
+	if o.local != nil {
+		every = localEvery
+	}
+	l.file = bus.NewFile(o.run, every, l.attempts)
+	sources := []bus.Bus{l.file}
+	if i := o.busInterface(); serve && i != "" {
+		if err := l.serve(ctx, i); err != nil {
+			fmt.Fprintf(notes, "note: progress comes from the tasks' files: %v\n", err)
+		} else if l.server != nil {
+			sources = append(sources, l.server)
+		}
+	}
+	go func() {
+		defer close(l.done)
+		for e, err := range bus.Merge(ctx, sources...) {
+			if err == nil {
+				l.board.Add(e) // what could not be read is not shown
+			}
+		}
+	}()
+	return l
+}
+
+// serve starts a server and tells the run's tasks of it.
+func (l *live) serve(ctx context.Context, iface string) error {
+	if a, err := l.run.BusAddress(); err == nil && bus.Answers(ctx, a) {
+		return nil // another process watches already
+	}
+	s, err := bus.Serve(iface)
+	if err != nil {
+		return err
+	}
+	if err := l.run.WriteBusAddress(s.Address()); err != nil {
+		_ = s.Close() // the error that led here says more
+		return err
+	}
+	l.server = s
+	return nil
+}
+
+func (l *live) close() {
+	if l == nil {
+		return
+	}
+	l.cancel()
+	<-l.done
+	_ = l.file.Close() // nothing was written
+	if l.server != nil {
+		_ = l.run.RemoveBusAddress(l.server.Address()) // a file that stays names a server that does not answer
+		_ = l.server.Close()
+	}
+}
+
+// Of at most this many running tasks the files are read.
+const watchedFiles = 256
+
+// look notes which tasks are running.
+func (l *live) look(pic *scheduler.Picture) {
+	if l == nil || pic == nil {
+		return
+	}
+	list := running(pic, watchedTasks, watchedFiles)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = list
+}
+
+func (l *live) attempts() ([]workdirs.Attempt, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running, nil
+}
+
+// running lists attempts that are running, at most so many of a job, and in all.
+func running(pic *scheduler.Picture, ofJob, all int) []workdirs.Attempt {
+	var list []workdirs.Attempt
+	for _, v := range pic.Jobs {
+		n := 0
+		for i := range v.Tasks {
+			t := &v.Tasks[i]
+			if t.Stand != scheduler.Live || t.Queue == nil || t.Queue.State != scheduler.Running {
+				continue
+			}
+			if n++; n > ofJob {
+				break
+			}
+			if list = append(list, workdirs.Attempt{Job: v.Job.Key, Index: i, Attempt: t.Ref.Attempt}); len(list) == all {
+				return list
+			}
+		}
+	}
+	return list
+}
+
+// text says how far a task's attempt has come; "" when it has told nothing of an item yet. Without a live it reads the attempt's newest event.
+func (l *live) text(run *workdirs.Run, a workdirs.Attempt) (string, error) {
+	if l != nil {
+		p, ok := l.board.Task(a.Job, a.Index, a.Attempt)
+		return progressText(p, ok), nil
+	}
+	e, ok, err := run.LastEvent(a.Job, a.Index, a.Attempt)
+	if err != nil || !ok {
+		return "", err
+	}
+	b := bus.NewBoard()
+	b.Add(e)
+	p, ok := b.Task(a.Job, a.Index, a.Attempt)
+	return progressText(p, ok), nil
+}
+
+// progressText writes a task's progress for people.
+func progressText(p bus.Progress, known bool) string {
+	if !known || p.Code == "" {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d", shorten(p.Code), p.Files)
+	if p.TotalFiles > 0 {
+		fmt.Fprintf(&b, "/%d", p.TotalFiles)
+	}
+	b.WriteString(" files")
+	if p.Rate > 0 {
+		fmt.Fprintf(&b, ", %.3g/s", p.Rate)
+	}
+	if p.References > 0 {
+		fmt.Fprintf(&b, ", %d references", p.References)
+	}
+	if p.TotalItems > 1 {
+		fmt.Fprintf(&b, " (%d/%d datasets)", p.Items, p.TotalItems)
+	}
+	return b.String()
+}
+
+// lines says of a few running tasks how far they have come.
+func (l *live) lines(pic *scheduler.Picture, most int) []string {
+	if l == nil || pic == nil {
+		return nil
+	}
+	var lines []string
+	for _, a := range running(pic, watchedTasks, watchedFiles) {
+		p, ok := l.board.Task(a.Job, a.Index, a.Attempt)
+		text := progressText(p, ok)
+		if text == "" {
+			continue
+		}
+		if lines = append(lines, fmt.Sprintf("  %s[%d] %s", a.Job, a.Index, text)); len(lines) == most {
+			break
+		}
+	}
+	return lines
+}
+
+// every calls fn again and again until the context ends or stop is called, which waits for fn.
+func every(ctx context.Context, d time.Duration, fn func()) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for sleep(ctx, d) == nil {
+			fn()
+		}
+	}()
+	return func() { cancel(); <-done }
+}
