@@ -85,7 +85,7 @@ func (w *world) computed(t interface{ Fatal(...any) }, d *workdirs.Dataset) stri
 
 // Appending gives the bytes of computing all again, also when it was interrupted anywhere, and leaves the version before as it was.
 func TestAppendedStoreIsThatOfAFullBuild(t *testing.T) {
-	temp := t.TempDir()
+	temp := scratch(t)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++

@@ -23,7 +23,7 @@ import (
 // Serial and parallel compute give the same bytes, which are those of the naive model; so they do when they are interrupted
 // anywhere, or killed, and run again.
 func TestStoreIsThatOfTheModel(t *testing.T) {
-	temp := t.TempDir()
+	temp := scratch(t)
 	var n atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

@@ -24,7 +24,7 @@ import (
 
 // What has been rewritten leads elsewhere, all else is as it was, and taking it back gives the first store's bytes.
 func TestLinksAreRewrittenAndTakenBack(t *testing.T) {
-	temp := t.TempDir()
+	temp := scratch(t)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -82,7 +82,7 @@ func TestLinksAreRewrittenAndTakenBack(t *testing.T) {
 
 // Links of the plan give what rewriting them afterwards gives, in one process and in parts.
 func TestLinksOfThePlan(t *testing.T) {
-	temp := t.TempDir()
+	temp := scratch(t)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -405,4 +407,15 @@ func (f *fakeFile) stored(v *cdm.Variable, s arraySpec, grid virtual.Grid, index
 		}
 	}
 	return virtual.Reference{}, false
+}
+
+// scratch is a folder of the test's own, in memory where the system has one: thousands of stores are made, and none has to outlive
+// a failure of power.
+func scratch(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "kerb-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

@@ -19,7 +19,7 @@ import (
 // Parts that are gone or damaged when they are put together are named, all at once and no others; computed again, they give the
 // store that they should have given.
 func TestDamagedPartsAreComputedAgain(t *testing.T) {
-	temp := t.TempDir()
+	temp := scratch(t)
 	var n atomic.Int64
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
