@@ -105,9 +105,17 @@ func (c *canvas) dots(pts []point, radius float64, col color.Color) {
 	}
 }
 
-// rectangle draws the outline of a rectangle on whole pixels.
+// rectangle draws the outline of a rectangle on whole pixels, each side once.
 func (c *canvas) rectangle(x, y, w, h, width float64, col color.Color) {
-	c.stroke(width, col, point{x, y}, point{x + w, y}, point{x + w, y + h}, point{x, y + h}, point{x, y}, point{x + w, y})
+	var path vg.Path
+	path.Move(c.at(point{x, y}))
+	for _, p := range []point{{x + w, y}, {x + w, y + h}, {x, y + h}} {
+		path.Line(c.at(p))
+	}
+	path.Close()
+	c.pen.SetColor(col)
+	c.pen.SetLineWidth(vg.Length(width))
+	c.pen.Stroke(path)
 }
 
 // style is how text looks. Text may hold raised parts as "m s^{-1}".
