@@ -59,7 +59,7 @@ func group(t *testing.T) (*workdirs.Workdir, workdirs.GroupInfo, *Submitted) {
 			t.Fatal(err)
 		}
 		write(t, d.Path(workdirs.TestDir, verify.ReportFile), text)
-		write(t, d.Path(workdirs.TestDir, verify.SmallPlotFile), picture(t, 1300, 700))
+		write(t, d.Path(workdirs.TestDir, verify.SmallPlotFile), picture(t, 660, 330))
 	}
 	plan, err := scheduler.NewPlan("ocean", scheduler.Scan, scheduler.Scan, codes, scheduler.DefaultLimits)
 	if err != nil {

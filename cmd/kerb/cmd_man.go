@@ -111,6 +111,9 @@ func manCommand(b *strings.Builder, parent string, c *cli.Command) {
 		if v := doc.GetDefaultText(); doc.TakesValue() && v != "" && v != `""` {
 			b.WriteString(" (default: " + roff(strings.Trim(v, `"`)) + ")")
 		}
+		if env := doc.GetEnvVars(); len(env) > 0 {
+			b.WriteString(" [$" + roff(strings.Join(env, ", $")) + "]")
+		}
 		b.WriteString("\n")
 	}
 	if examples != "" {
