@@ -21,6 +21,13 @@ import (
 // built makes a store of files with the phases themselves, and what is needed to verify it.
 func built(t *testing.T, files []string) Subject {
 	t.Helper()
+	s, _ := builtIn(t, files)
+	return s
+}
+
+// builtIn says where the store is, too.
+func builtIn(t *testing.T, files []string) (Subject, string) {
+	t.Helper()
 	ctx := context.Background()
 	plan, err := configure.Join(ctx, configure.Options{Open: phases.OpenSource}, files, virtual.Rules{})
 	if err != nil {
@@ -39,7 +46,7 @@ func built(t *testing.T, files []string) Subject {
 		fetch.Close()
 		store.Close()
 	})
-	return Subject{Name: "s", Store: store, Plan: plan, Fetch: fetch.Fetch, Open: phases.OpenSource}
+	return Subject{Name: "s", Store: store, Plan: plan, Fetch: fetch.Fetch, Open: phases.OpenSource}, dir
 }
 
 // lines is every fault of a report on a line.
