@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/scheduler"
@@ -28,7 +29,13 @@ type Engine struct {
 	commands commands
 	cache    *cache
 	interval time.Duration
+
+	mu    sync.Mutex
+	fresh map[scheduler.JobID]time.Time // jobs submitted here, and when
 }
+
+// freshFor is how long a job that was just submitted can't have been forgotten: no site sets MinJobAge lower than this.
+const freshFor = 1500 * time.Millisecond
 
 var _ scheduler.Engine = (*Engine)(nil)
 
@@ -42,7 +49,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{commands: commands{conf: conf, count: c.count}, cache: c, interval: o.Interval}, nil
+	return &Engine{commands: commands{conf: conf, count: c.count}, cache: c, interval: o.Interval, fresh: map[scheduler.JobID]time.Time{}}, nil
 }
 
 // Name is "slurm".
@@ -85,6 +92,7 @@ func (e *Engine) Submit(ctx context.Context, s scheduler.Submission) (scheduler.
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("submit %s: %w", s.Name, err)
 	}
+	sent := time.Now()
 	out, err := e.commands.send(context.WithoutCancel(ctx), "sbatch", append(args, s.Script)...)
 	e.cache.changed()
 	if isFull(err) {
@@ -99,20 +107,32 @@ func (e *Engine) Submit(ctx context.Context, s scheduler.Submission) (scheduler.
 	if !isNumber(id) {
 		return "", fmt.Errorf("submit %s: %w: sbatch answered %q, which is no job id", s.Name, scheduler.ErrUnreachable, out)
 	}
+	e.mu.Lock()
+	e.fresh[scheduler.JobID(id)] = sent
+	e.mu.Unlock()
 	return scheduler.JobID(id), nil
+}
+
+// isFresh reports whether a job was submitted here a moment ago.
+func (e *Engine) isFresh(job scheduler.JobID) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return time.Since(e.fresh[job]) < freshFor
 }
 
 // known refuses dependencies on jobs that slurmctld has forgotten: 22.05 takes those for satisfied, even of a job that failed.
 func (e *Engine) known(ctx context.Context, after []scheduler.Dependency) error {
-	if len(after) == 0 {
-		return nil
-	}
 	var ids []string
 	for _, d := range after {
 		if !isNumber(string(d.Job)) {
 			return fmt.Errorf("%q: %w", d.Job, scheduler.ErrUnknownJob)
 		}
-		ids = append(ids, string(d.Job))
+		if !e.isFresh(d.Job) {
+			ids = append(ids, string(d.Job))
+		}
+	}
+	if len(ids) == 0 {
+		return nil
 	}
 	out, err := e.commands.query(ctx, "squeue", "--noheader", "--states=all", "--format=%F", "--jobs="+strings.Join(ids, ","))
 	if err != nil && !isUnknownJob(err) { // which is what squeue says when it knows none of them
