@@ -19,7 +19,7 @@ type Source = netcdf4.Source
 
 // Options say how files are opened. The zero value is good.
 type Options struct {
-	InlineLimit int64              // see netcdf4.Options
+	InlineLimit int64      // see netcdf4.Options
 	Note        func(Note) // told what of a file can't be shown; may be nil
 }
 

@@ -24,7 +24,9 @@ func deflateFromHDF5(params []uint32) (Codec, error) {
 	return newDeflate(level), nil
 }
 
-func newDeflate(level int) *deflate { return &deflate{level: level, readers: new(sync.Pool), writers: new(sync.Pool)} }
+func newDeflate(level int) *deflate {
+	return &deflate{level: level, readers: new(sync.Pool), writers: new(sync.Pool)}
+}
 
 func (d *deflate) Config() map[string]any { return map[string]any{"id": "zlib", "level": d.level} }
 func (d *deflate) Name() string           { return "deflate" }
