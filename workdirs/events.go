@@ -35,7 +35,7 @@ type EventWriter struct {
 	base Event
 }
 
-// OpenEvents opens the event file of an attempt.
+// OpenEvents opens the event file of an attempt. Where a scheduler started the attempt before, the numbers go on.
 func (r *Run) OpenEvents(job string, index, attempt int) (*EventWriter, error) {
 	if err := os.MkdirAll(r.path(eventsDir, job), 0o777); err != nil {
 		return nil, err
@@ -44,8 +44,13 @@ func (r *Run) OpenEvents(job string, index, attempt int) (*EventWriter, error) {
 	if err != nil {
 		return nil, err
 	}
+	last, _, err := r.LastEvent(job, index, attempt)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 	host, _ := os.Hostname()
-	return &EventWriter{f: f, base: Event{Job: job, Index: index, Attempt: attempt, Host: host}}, nil
+	return &EventWriter{f: f, base: Event{Job: job, Index: index, Attempt: attempt, Seq: last.Seq, Host: host}}, nil
 }
 
 // Append writes an event, whose task, host, time and number the writer fills in, and returns it as written.
@@ -81,7 +86,7 @@ func (r *Run) LastEvent(job string, index, attempt int) (Event, bool, error) {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil {
+	if err != nil || info.Size() == 0 {
 		return Event{}, false, err
 	}
 	const tail = 8 << 10 // a few lines; an event is some hundred bytes

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// TestLiveProgress: while a task works a watcher knows how far it has come, over the bus, and from its file alone where there is no bus. The two
+// look at the same task, whose second start goes on where its first one's events ended.
+func TestLiveProgress(t *testing.T) {
+	s := newStage(t, "sst")
+	s.kerb(exitDone, "submit", "g", "--scheduler", "local")
+	w, err := workdirs.Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bus := range []string{"127.0.0.1", busOff} {
+		t.Run(bus, func(t *testing.T) {
+			o, err := openLatest(s.dir, "g")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.site.BusInterface = bus
+			l := watchLive(t.Context(), o, true, os.Stderr)
+			defer l.close()
+			address := filepath.Join(o.run.Dir(), "bus.json")
+			attempt := workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}
+			if info, err := os.Stat(address); bus == busOff {
+				l.running = []workdirs.Attempt{attempt} // as look would find
+				if err == nil {
+					t.Error("a bus was served where none is wanted")
+				}
+			} else if err != nil || info.Mode().Perm() != 0o600 {
+				t.Fatalf("address of the bus: %v", err)
+			}
+
+			working, enough := make(chan struct{}), make(chan struct{})
+			do := func(_ context.Context, _ scheduler.Step, _ string, _ int, progress func()) error {
+				progress()
+				close(working)
+				<-enough
+				return nil
+			}
+			done := make(chan error)
+			go func() {
+				done <- runTask(t.Context(), w, o.info.ID, scheduler.Ref{Key: "compute", Attempt: 1}, 0, do, finishNothing, environment{io.Discard, io.Discard})
+			}()
+			<-working
+			text := ""
+			for end := time.Now().Add(30 * time.Second); !strings.HasPrefix(text, "sst: 1 files") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				if text, err = l.text(o.run, attempt); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !strings.HasPrefix(text, "sst: 1 files") {
+				t.Errorf("while the task works it is known: %q", text)
+			}
+			close(enough)
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			l.close()
+			if _, err := os.Stat(address); err == nil {
+				t.Error("the bus's address is still there")
+			}
+		})
+	}
+}
+
+// TestSecondWatcher: of two that watch, one serves, and the other takes nothing away from it when it ends.
+func TestSecondWatcher(t *testing.T) {
+	s := newStage(t, "sst")
+	s.kerb(exitDone, "submit", "g", "--scheduler", "local")
+	o, err := openLatest(s.dir, "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := watchLive(t.Context(), o, true, os.Stderr)
+	defer first.close()
+	second := watchLive(t.Context(), o, true, os.Stderr)
+	if first.server == nil || second.server != nil {
+		t.Errorf("serving: %v and %v, want the first alone", first.server != nil, second.server != nil)
+	}
+	second.close()
+	if a, err := o.run.BusAddress(); err != nil || a.Token != first.server.Address().Token {
+		t.Errorf("the first one's address is gone: %v", err)
+	}
+}
