@@ -13,7 +13,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -241,5 +240,3 @@ func copyTree(from, to string) {
 		return nil
 	})
 }
-
-var _ phases.Opener = (*world)(nil).open

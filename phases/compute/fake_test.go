@@ -98,7 +98,7 @@ type arraySpec struct {
 const (
 	chunked    = "chunked"    // references
 	contiguous = "contiguous" // in one piece in each file
-	decoded_   = "decoded"    // by value
+	byValue    = "decoded"    // by value
 	times      = "times"      // by value, each file in its own unit
 )
 
@@ -121,7 +121,7 @@ func drawWorld(t *rapid.T) *world {
 	}
 	var arrays []arraySpec
 	for i := range small("arrays", 1, 4) {
-		s := arraySpec{path: []string{"a", "g/b", "c", "g/h/d"}[i], kind: rapid.SampledFrom([]string{chunked, chunked, contiguous, decoded_, times}).Draw(t, "kind")}
+		s := arraySpec{path: []string{"a", "g/b", "c", "g/h/d"}[i], kind: rapid.SampledFrom([]string{chunked, chunked, contiguous, byValue, times}).Draw(t, "kind")}
 		all := make([]int, len(axes))
 		for d := range all {
 			all[d] = d
@@ -197,7 +197,7 @@ func (s arraySpec) array(axes []axisSpec, concat int) (virtual.Array, virtual.La
 		}
 	}
 	switch s.kind {
-	case decoded_, times:
+	case byValue, times:
 		lay.Role, a.Grid.Chunks = virtual.Decoded, slices.Clone(a.Grid.Shape)
 		if s.kind == times {
 			lay.Units, lay.Calendar, lay.TimeOf = "hours since 2000-01-01", "standard", s.path
@@ -295,7 +295,7 @@ func (f *fakeFile) add(s arraySpec, axes []axisSpec, concat int, tile []int, rng
 		if rng.IntN(4) > 0 {
 			f.chunks[s.path] = []cdm.Chunk{c}
 		}
-	case decoded_:
+	case byValue:
 		v.Chunks = slices.Clone(v.Shape)
 		f.values[s.path] = inline(n * 2)
 	case times:
@@ -350,7 +350,7 @@ func (w *world) expect(i int, axes []axisSpec, concat int, s arraySpec) {
 			index = index*((v.Shape[d]+grid.Chunks[d]-1)/grid.Chunks[d]) + local[d]/grid.Chunks[d]
 		}
 		switch s.kind {
-		case decoded_:
+		case byValue:
 			bytes = append(bytes, fake.values[s.path][2*index:2*index+2]...)
 		case times:
 			x := binary.LittleEndian.Uint64(fake.values[s.path][8*index:])

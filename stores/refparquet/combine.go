@@ -250,7 +250,7 @@ func (c *combiner) readFragment(f fragmentOf, r *rows) error {
 	if err != nil {
 		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
 	}
-	defer s.close()
+	defer func() { _ = s.close() }() // it was only read
 	if err := s.read(f.Fragment, r); err != nil {
 		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
 	}
