@@ -225,7 +225,7 @@ func (u *variable) setCodecs(ctx context.Context) error {
 		u.pipeline = busy(all, u.idle)
 	}
 	ok, missing := codecs.Representable(u.pipeline)
-	if !ok && optional && u.dataset.Layout.Class == hdf5.Chunked {
+	if !ok && optional && u.dataset.Layout.Class == hdf5.Chunked && u.inlinable(missing) != nil {
 		skipped, err := u.skipped(ctx)
 		if err != nil {
 			return err
@@ -256,6 +256,11 @@ func (u *variable) setCodecs(ctx context.Context) error {
 		return nil
 	}
 	u.cdm.Contiguous = false
+	return u.inlinable(missing)
+}
+
+// inlinable says why the variable can't be decoded and inlined; missing is what no reader has.
+func (u *variable) inlinable(missing string) error {
 	if err := u.decodable(); err != nil {
 		return err
 	}
@@ -277,7 +282,7 @@ func busy(all []codecs.Codec, idle uint32) []codecs.Codec {
 	return out
 }
 
-// skipped is the mask of the optional filters that every stored chunk skips: HDF5 writes chunks so when a filter fails
+// skipped is the mask of the optional filters that every stored chunk, if there is any, skips: HDF5 writes chunks so when a filter fails
 // on each, as those do that are not for the dataset's type.
 func (u *variable) skipped(ctx context.Context) (uint32, error) {
 	mask := uint32(0)
@@ -286,18 +291,13 @@ func (u *variable) skipped(ctx context.Context) (uint32, error) {
 			mask |= 1 << i
 		}
 	}
-	chunks := 0
 	for c, err := range u.dataset.Chunks(ctx, u.shape) {
 		if err != nil {
 			return 0, err
 		}
-		chunks++
 		if mask &= c.Mask; mask == 0 {
 			break
 		}
-	}
-	if chunks == 0 {
-		return 0, nil
 	}
 	return mask, nil
 }
