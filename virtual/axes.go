@@ -304,7 +304,7 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 					}
 					c, err := cftime.ConvertFloats(vals[k:k+1], units, *to)
 					if err != nil {
-						return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+						return nil, &DriftError{Drifts: []Drift{{File: headers[i].URL, Variable: v.Path, What: "time", Got: units.String(), Want: err.Error()}}}
 					}
 					vals[k] = c[0]
 				}

@@ -290,8 +290,8 @@ func (m *metadata) compare(a *virtual.Array, p int, v *virtual.Variable, first b
 	}
 	attrs := v.Attributes
 	edited := func(name string) bool { return m.edited[a.Path+"."+name] }
-	if raw, ok := v.Type.Encode(cdm.Lookup(attrs, "_FillValue")); ok && v.Type.Equal(a.Type) {
-		// It stands as Zarr's fill value.
+	if raw, ok := a.Type.Encode(cdm.Lookup(attrs, "_FillValue")); ok && (v.Type.Equal(a.Type) || lay.Units != "") {
+		// It stands as Zarr's fill value, of re-encoded times in their new type.
 		attrs = slices.DeleteFunc(slices.Clone(attrs), func(x cdm.Attribute) bool { return x.Name == "_FillValue" })
 		if !bytes.Equal(raw, a.Fill) && !edited("_FillValue") && !(isNaN(a.Type, raw) && isNaN(a.Type, a.Fill)) {
 			fault(Attribute, "_FillValue = "+elementText(a.Type, raw), "fill value "+fillText(a))
