@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -269,12 +270,13 @@ func printReports(reports []report, opts statusOptions, env environment) error {
 }
 
 func printReport(w io.Writer, r *report, by string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var table bytes.Buffer
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	switch by {
 	case "dataset":
 		fmt.Fprintln(t, "DATASET\tPHASE\tST\tDONE/TOTAL\tTRIES\tMESSAGE")
 		for _, d := range r.Datasets {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%d\t%s\n", d.Dataset, d.Step, d.State, d.Done, d.Total, d.Tries, d.Message)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d/%d\t%d\t%s\n", d.Dataset, d.Step, d.State, d.Done, d.Total, d.Tries, oneLine(d.Message))
 		}
 	case "error":
 		fmt.Fprintln(t, "CLASS\tCOUNT\tPHASE\tDATASETS\tMESSAGE")
@@ -283,7 +285,7 @@ func printReport(w io.Writer, r *report, by string) error {
 			if len(e.Datasets) > 3 {
 				names += ",..."
 			}
-			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", e.Class, e.Count, e.Step, names, e.Message)
+			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", e.Class, e.Count, e.Step, names, oneLine(e.Message))
 		}
 	default:
 		fmt.Fprintln(t, "JOBID\tARRAY\tPHASE\tGROUP\tDATASET\tST\tDONE/TOTAL\tFAILED\tTIME\tNODELIST(REASON)")
@@ -294,6 +296,10 @@ func printReport(w io.Writer, r *report, by string) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	columns := width(w)
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprintln(w, cut(strings.TrimRight(line, " \n"), columns))
 	}
 	var from []string
 	for _, s := range r.Sources {

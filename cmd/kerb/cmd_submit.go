@@ -210,7 +210,7 @@ func printOutcome(o *orchestra, pic *scheduler.Picture, asJSON bool, env environ
 	} else {
 		fmt.Fprintf(env.stdout, "run %s of group %s: %s\n", o.info.ID, o.info.Group, t)
 		for _, f := range failures {
-			fmt.Fprintf(env.stdout, "  %s of %s failed: %s\n", f.Step, f.Dataset, f.Message)
+			fmt.Fprintf(env.stdout, "  %s of %s failed: %s\n", f.Step, f.Dataset, oneLine(f.Message))
 		}
 		if len(failures) > 0 {
 			fmt.Fprintf(env.stdout, "when the cause is gone: kerb rerun %s -w %s\n", o.info.Group, o.workdir.Root())

@@ -77,7 +77,7 @@ func (p *progress) draw(pic *scheduler.Picture) {
 	var lines []string
 	for _, s := range stepOrder {
 		if t := counts[s]; t != nil {
-			lines = append(lines, p.line(s, *t))
+			lines = append(lines, p.line(s, *t)+left(pic, s, *t))
 		}
 	}
 	running := p.live.lines(pic, shownTasks)
@@ -85,6 +85,9 @@ func (p *progress) draw(pic *scheduler.Picture) {
 		lines = append(lines, running...)
 	} else {
 		p.tell(running)
+	}
+	for i, columns := 0, width(p.w); i < len(lines); i++ {
+		lines[i] = cut(lines[i], columns) // one that breaks would not be drawn over as a whole
 	}
 	text := strings.Join(lines, "\n")
 	if text == p.last {
@@ -119,6 +122,30 @@ func (p *progress) tell(running []string) {
 			fmt.Fprintf(p.w, "%s %s\n", time.Since(p.began).Round(time.Second), line)
 		}
 	}
+}
+
+// left says about how long a step will go on, at the rate so far.
+func left(pic *scheduler.Picture, s scheduler.Step, t scheduler.Tally) string {
+	rest := t.Running + t.Queued + t.Idle + t.Failing
+	if t.Done < 2 || rest == 0 {
+		return ""
+	}
+	var first, last time.Time
+	for _, v := range pic.Jobs {
+		if v.Job.Step != s {
+			continue
+		}
+		for i := range v.Tasks {
+			if rec := v.Tasks[i].Record; v.Tasks[i].Stand == scheduler.Done && rec != nil {
+				first, last = earlier(first, rec.Start), later(last, rec.End)
+			}
+		}
+	}
+	d := last.Sub(first) * time.Duration(rest) / time.Duration(t.Done)
+	if d < 2*time.Second {
+		return ""
+	}
+	return fmt.Sprintf(", about %s left", d.Round(time.Second))
 }
 
 const barWidth = 30
