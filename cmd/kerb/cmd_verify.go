@@ -35,7 +35,8 @@ func newVerifyCommand(env environment) *cli.Command {
 		ArgsUsage: "STORE",
 		Description: `Checks that every reference lies inside its file, that every chunk is accounted for, and that values read through the
 store are bit for bit those of the files, read afresh, and that attributes and coordinates are those of every file. The files
-are those that the store's references name. How they are joined must be said as it was when the store was made.
+are those of the plan, when the store lies in the workdir that it was made in; otherwise those that its references name, and how
+they are joined must be said as it was when the store was made.
 
 Example:
    kerb verify sst.parq
@@ -82,7 +83,13 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 		n = verify.All
 	}
 	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Fetch: files.Fetch, Open: phases.OpenSource, Known: known}
-	report, err := subject.Alone(ctx, others, opts.rules, n, opts.seed)
+	var report *verify.Report
+	if plan, open, ok := verify.Made(store, s.Dataset()); ok && len(others) == 0 {
+		subject.Plan, subject.Open = plan, open
+		report, err = subject.Check(ctx, n, opts.seed)
+	} else {
+		report, err = subject.Alone(ctx, others, opts.rules, n, opts.seed)
+	}
 	if err != nil {
 		return err
 	}

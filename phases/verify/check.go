@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/formats/source"
@@ -35,7 +36,7 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	fail := func(check string, err error) ([]*Result, error) {
 		return nil, fmt.Errorf("%s: %s: %w", s.Name, check, err)
 	}
-	plan, err := normalPlan(s.Plan)
+	plan, err := normalPlan(s.Plan, editsOf(s.Plan, s.Store.Dataset()).dropped)
 	if err != nil {
 		return fail("plan", err)
 	}
@@ -74,13 +75,15 @@ type subset struct {
 
 func (s subset) Dataset() virtual.Dataset { return s.dataset }
 
-// normalPlan is a plan whose dataset is as it is read back from a store: attributes have the types that JSON keeps.
-func normalPlan(p *virtual.Plan) (*virtual.Plan, error) {
-	m, err := zarr.NewMetadata(p.Dataset)
+// normalPlan is a plan whose dataset is as it is read back from a store: attributes have the types that JSON keeps. The dropped
+// variables are left out.
+func normalPlan(p *virtual.Plan, dropped []string) (*virtual.Plan, error) {
+	out := *p
+	out.Dataset.Arrays = slices.DeleteFunc(slices.Clone(p.Dataset.Arrays), func(a virtual.Array) bool { return slices.Contains(dropped, a.Path) })
+	m, err := zarr.NewMetadata(out.Dataset)
 	if err != nil {
 		return nil, err
 	}
-	out := *p
 	if out.Dataset, err = m.Dataset(); err != nil {
 		return nil, err
 	}

@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
-// sourcesAttribute is where a store says of how many files it was made: "12 files, ...".
-const sourcesAttribute = provenance + "sources"
+// Where a store says of how many files it was made, "12 files, ...", and by which plan.
+const (
+	sourcesAttribute = provenance + "sources"
+	planAttribute    = provenance + "plan"
+)
 
 // Alone verifies a store of which nothing but the store is there: the files that its references name, and others whose values are
 // all inline, are joined again by the rules, as configure does, and the store is held against that. s.Plan is not used.
@@ -49,6 +54,33 @@ func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules
 		return nil, err
 	}
 	return newReport(s.Name, seed, s.Known, append([]*Result{files}, results...)), nil
+}
+
+// Made is the plan that the store at path was made by, and how its files are opened: of a store in a workdir whose plan is still
+// the one that the store names. All others are verified alone.
+func Made(path string, ds virtual.Dataset) (*virtual.Plan, phases.Opener, bool) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || len(ds.Groups) == 0 {
+		return nil, nil, false
+	}
+	d, ok := workdirs.DatasetOf(real)
+	if !ok {
+		return nil, nil, false
+	}
+	doc, err := configure.Load(d)
+	if err != nil {
+		return nil, nil, false
+	}
+	digest, err := doc.Digest()
+	if err != nil || cdm.Lookup(ds.Groups[0].Attributes, planAttribute) != digest {
+		return nil, nil, false
+	}
+	plan, err := doc.Plan()
+	if err != nil {
+		return nil, nil, false
+	}
+	open, err := configure.Opener(d)
+	return plan, open, err == nil
 }
 
 // named lists the files that references name, and the others, once each.
