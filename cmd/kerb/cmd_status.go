@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -160,18 +159,11 @@ func tidy(ctx context.Context, dir string, r *report) error {
 	if r.Sources[0].Facts < tidyFrom {
 		return nil
 	}
-	o, err := openLatest(dir, r.Run)
+	w, err := openWorkdir(dir)
 	if err != nil {
 		return err
 	}
-	_, lease, err := o.group.Acquire(ctx)
-	if err != nil {
-		return nil // busy, or not ours to write to: what was asked for is shown
-	}
-	if err := o.run.Compact(tidyFrom); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return errors.Join(err, lease.Release())
-	}
-	return lease.Release()
+	return compactRun(ctx, w, r.run, tidyFrom)
 }
 
 // report is how one run stands.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -95,7 +96,33 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	}
 	host, _ := os.Hostname()
 	t.record = workdirs.Record{Job: ref.Key, Index: index, Attempt: ref.Attempt, Host: host, Start: time.Now().UTC(), Source: "task"}
-	return t.all(ctx)
+	err = t.all(ctx)
+	if index%compactEvery == compactEvery-1 && ctx.Err() == nil {
+		if cerr := compactRun(ctx, w, run, compactEvery/2); cerr != nil { // the next one does it
+			fmt.Fprintln(env.stderr, "kerb: the run's records are not compacted:", cerr)
+		}
+	}
+	return err
+}
+
+// One task in so many compacts the records of the run when it has done its work, so that they are read at once at any time.
+const compactEvery = 1000
+
+// compactRun compacts the records of a run if nobody else is at its group.
+func compactRun(ctx context.Context, w *workdirs.Workdir, run *workdirs.Run, least int) error {
+	g, err := w.Group(run.Group)
+	if err != nil {
+		return err
+	}
+	_, lease, err := g.Acquire(ctx)
+	if err != nil {
+		return nil // busy, or not ours to write to
+	}
+	err = run.Compact(least)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil
+	}
+	return errors.Join(err, lease.Release())
 }
 
 // taskRun is one attempt at a task.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/workdirs"
+)
+
+// The tasks of a big run compact its records themselves, as it goes; nobody has to look at it for that.
+func TestTasksCompactTheirRun(t *testing.T) {
+	s := newStage(t, "a")
+	w, err := workdirs.Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := w.Group("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := g.NewRun(workdirs.RunInfo{}, scheduler.Plan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := compactEvery - 1
+	for i := range last {
+		if err := r.WriteRecord(workdirs.Record{Job: "compute", Index: i, Attempt: 1, State: workdirs.Done, Source: "task"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ref := scheduler.Ref{Key: "compute", Attempt: 1}
+	if err := r.WriteTaskList(ref.String(), workdirs.TaskList{Job: "compute", Attempt: 1, Step: "compute", Tasks: map[int]string{last: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := runTask(t.Context(), w, r.ID, ref, last, pretender{s.dir}.do, finishNothing, environment{io.Discard, io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	if loose, err := os.ReadDir(filepath.Join(r.Dir(), "tasks", "compute")); err == nil && len(loose) > 0 {
+		t.Errorf("%d records lie in files of their own", len(loose))
+	}
+	if recs, err := r.Records(); err != nil || len(recs) != compactEvery {
+		t.Errorf("%d records, %v, want %d", len(recs), err, compactEvery)
+	}
+}
