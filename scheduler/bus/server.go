@@ -51,7 +51,7 @@ func Serve(iface string) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "kerb-bus-*")
+	dir, err := streamDir()
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
