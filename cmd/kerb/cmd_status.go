@@ -111,7 +111,7 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 				r.live.look(r.pic)
 			}
 			reports = append(reports, r)
-			interval = max(interval, o.site.PollInterval)
+			interval = max(interval, o.lookEvery())
 			ended = ended && r.ended()
 		}
 		if err := printReports(reports, opts, env); err != nil {

@@ -34,6 +34,14 @@ const (
 	sharedEvery = 3 * time.Second
 )
 
+// lookEvery is the time between two looks at a run that is watched. A scheduler is spared; what runs on this machine is not.
+func (o *orchestra) lookEvery() time.Duration {
+	if o.local != nil {
+		return time.Second
+	}
+	return o.site.PollInterval
+}
+
 // busOff is the bus_interface that wants no server.
 const busOff = "off"
 
