@@ -127,6 +127,3 @@ func (t *EventTail) Read(a Attempt, fn func(Event) bool) error {
 		}
 	}
 }
-
-// Forget drops what is kept about an attempt that is not to be read again.
-func (t *EventTail) Forget(a Attempt) { delete(t.offset, a) }
