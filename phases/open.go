@@ -60,6 +60,10 @@ func SourceError(url, variable string, err error) error {
 		err = fmt.Errorf("%s: %w", url, err)
 	}
 	switch {
+	case errors.Is(err, source.ErrChanged):
+		return &Error{Class: Damaged, Err: err, Remedy: "run it again when the archive is at rest"}
+	case errors.Is(err, source.ErrNoRanges):
+		return &Error{Class: Input, Err: err}
 	case errors.Is(err, cdm.ErrFormat), errors.Is(err, codecs.ErrCorrupt):
 		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; remove it from the dataset's list if it can't be mended"}
 	case errors.Is(err, cdm.ErrUnsupported):

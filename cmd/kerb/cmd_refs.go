@@ -94,7 +94,9 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 		}
 	}
 	began := time.Now()
-	meter := &meter{source: configure.SourceOpener(opts.onUnsupported, opts.inlineLimit)}
+	source := configure.SourceOpener(opts.onUnsupported, opts.inlineLimit)
+	meter := newMeter(func(_ context.Context, url string) (*phases.SourceFile, error) { return source(ctx, url) })
+	defer meter.Close()
 	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, opts.rules)
 	if err != nil {
 		return err
@@ -128,9 +130,12 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 		references += a.Grid.Count()
 	}
 	fmt.Fprintf(env.stdout, "%s: %d files, %d variables, %d chunks\n", opts.output, len(plan.Files), len(plan.Dataset.Arrays), references)
+	if err := meter.Close(); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
 	if opts.stats {
 		fmt.Fprintf(env.stdout, "read %d requests, %s of %s; headers %.3f s, references %.3f s\n",
-			meter.requests.Load(), byteSize(meter.bytes.Load()), byteSize(plan.SourceBytes()), joined.Sub(began).Seconds(), time.Since(joined).Seconds())
+			meter.requests, byteSize(meter.bytes), byteSize(plan.SourceBytes()), joined.Sub(began).Seconds(), time.Since(joined).Seconds())
 	}
 	return nil
 }
