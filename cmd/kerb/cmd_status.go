@@ -306,6 +306,9 @@ func printReport(w io.Writer, r *report, by string) error {
 		state = "cancelled; "
 	}
 	fmt.Fprintf(w, "run %s: %s%s; from %s\n", r.Run, state, r.Tasks, strings.Join(from, ", "))
+	for _, line := range r.live.lines(r.pic, shownTasks) {
+		fmt.Fprintln(w, line)
+	}
 	if r.Note != "" {
 		fmt.Fprintln(w, "note:", r.Note)
 	}
