@@ -42,7 +42,8 @@ func newRefsCommand(env environment) *cli.Command {
 		Usage:     "references straight from files, without a workdir",
 		ArgsUsage: "FILE...",
 		Description: `Writes a store of references into the files. Several files are concatenated along the dimensions whose
-coordinates tell them apart. Files may be paths or http(s) URLs.
+coordinates tell them apart. Files may be paths or http(s) URLs;
+KERB_TOKEN=HOST=TOKEN in the environment is a bearer token for one server.
 
 Example:
    kerb refs sst-*.nc -o sst.parq

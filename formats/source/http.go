@@ -56,8 +56,8 @@ func openHTTP(ctx context.Context, url string, opts Options) (Source, error) {
 	if r.header == nil {
 		r.header = make(http.Header)
 	}
-	if opts.Token != "" {
-		r.header.Set("Authorization", "Bearer "+opts.Token)
+	if token := orElse(opts.Token, tokenFor(url)); token != "" {
+		r.header.Set("Authorization", "Bearer "+token)
 	}
 	// Compressed on the way, the bytes wouldn't be those that a range counts.
 	r.header.Set("Accept-Encoding", "identity")

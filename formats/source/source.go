@@ -67,7 +67,7 @@ var (
 type Options struct {
 	Client *http.Client // nil: one on [http.DefaultTransport]; see [NewClient] for many files at once
 	Header http.Header  // sent with every request
-	Token  string       // bearer token, sent with every request
+	Token  string       // bearer token, sent with every request; empty: what TokenVariable says
 	Logger *slog.Logger // retries are logged here; nil: nowhere
 
 	Retries int           // after the first try, without progress between them; 0: 4, negative: none
