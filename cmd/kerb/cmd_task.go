@@ -298,10 +298,14 @@ func (t *taskRun) tell(ctx context.Context, e workdirs.Event) error {
 	return err
 }
 
-// files is the number of files that an item is about; 0 when it is not known beforehand.
+// files is how often the work at an item calls progress: once a file in the steps that read each file of the dataset; 0 when it is
+// not known beforehand.
 func (t *taskRun) files(item scheduler.Item) int64 {
+	if t.step != scheduler.Configure && t.step != scheduler.Compute {
+		return 0
+	}
 	d, err := t.workdir.Dataset(item.Code)
-	if err != nil || item.Part >= 0 {
+	if err != nil {
 		return 0
 	}
 	def, err := d.Definition()

@@ -181,10 +181,10 @@ func progressText(p bus.Progress, known bool) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d", shorten(p.Code), p.Files)
-	if p.TotalFiles > 0 {
+	if p.TotalFiles >= p.Files {
 		fmt.Fprintf(&b, "/%d", p.TotalFiles)
 	}
-	b.WriteString(" files")
+	b.WriteString(" " + unitOf(scheduler.Step(p.Step)))
 	if p.Rate > 0 {
 		fmt.Fprintf(&b, ", %.3g/s", p.Rate)
 	}
@@ -195,6 +195,14 @@ func progressText(p bus.Progress, known bool) string {
 		fmt.Fprintf(&b, " (%d/%d datasets)", p.Items, p.TotalItems)
 	}
 	return b.String()
+}
+
+// unitOf is what a step counts while it works.
+func unitOf(s scheduler.Step) string {
+	if s == scheduler.Test {
+		return "chunks"
+	}
+	return "files"
 }
 
 // lines says of a few running tasks how far they have come.
