@@ -1,4 +1,4 @@
-// Package stores opens finished virtual stores of either kind, and rewrites the links in them.
+// Package stores opens finished virtual stores of either kind, and fetches what their references point to.
 package stores
 
 import (
