@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -187,25 +186,6 @@ func TestBothKindsAreOneStore(t *testing.T) {
 		t.Error("a file that is no store was opened")
 	}
 }
-
-func files(t *testing.T, top string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(name)
-		rel, _ := filepath.Rel(top, name)
-		out[rel] = string(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 
 // productionStore is a store that kerchunk wrote, in a public repository (cedadev/padocc), where the
 // shared test data lie beside the checkout.

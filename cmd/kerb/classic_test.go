@@ -54,8 +54,7 @@ func classic(ts *testscript.TestScript, neg bool, args []string) {
 		vars = append(vars, variable{"member", false, []attr{{"standard_name", "realization"}}, floats(m)})
 	}
 
-	var header func(begins []uint32) []byte
-	header = func(begins []uint32) []byte {
+	header := func(begins []uint32) []byte {
 		b := []byte("CDF\x01")
 		word := func(n int) { b = binary.BigEndian.AppendUint32(b, uint32(n)) }
 		text := func(s string) {

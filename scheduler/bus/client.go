@@ -148,6 +148,6 @@ func (d dialer) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(d.ctx, func() { conn.Close() })
+	context.AfterFunc(d.ctx, func() { _ = conn.Close() })
 	return conn, nil
 }
