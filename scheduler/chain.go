@@ -124,13 +124,7 @@ func (r *reconciler) fit(v *JobView, s Submit) []Submit {
 		return []Submit{s}
 	}
 	if r.room == nil {
-		live := Count(r.picture).live()
-		room := most - live - drivers
-		for _, d := range r.Ledger.Submissions {
-			if drives(d.Ref.Key) && r.waiting(d) {
-				room--
-			}
-		}
+		room := most - drivers - r.queued()
 		if room < 1 && !r.moving() {
 			room = 1
 		}
@@ -153,6 +147,29 @@ func (r *reconciler) fit(v *JobView, s Submit) []Submit {
 		pieces = append(pieces, piece)
 	}
 	return pieces
+}
+
+// queued counts what the scheduler counts: also tasks that have written their record and are still on their way out, and driving jobs.
+func (r *reconciler) queued() int {
+	n := 0
+	for i := range r.Queue {
+		if s := r.Queue[i].State; s == Pending || s == Running {
+			n++
+		}
+	}
+	for _, v := range r.picture.Jobs {
+		for t := range v.Tasks {
+			if v.Tasks[t].Stand == Live && v.Tasks[t].Queue == nil {
+				n++
+			}
+		}
+	}
+	for _, s := range r.Ledger.Submissions {
+		if drives(s.Ref.Key) && r.waiting(s) && !r.inQueue(s) {
+			n++
+		}
+	}
+	return n
 }
 
 // moving reports whether any task lives that does not wait, by itself or through another, for what is not in the queue.
@@ -179,4 +196,4 @@ func (r *reconciler) moving() bool {
 }
 
 // drivers is the room in the queue that is kept for the advance and recover jobs of a pass.
-const drivers = 3
+const drivers = 4

@@ -68,9 +68,6 @@ func failedItems(r *workdirs.Record) int {
 	return n
 }
 
-// live counts the tasks that are in the scheduler's queue.
-func (t Tally) live() int { return t.Queued + t.Running }
-
 // Bad reports whether anything failed for good.
 func (t Tally) Bad() bool { return t.Failed+t.Blocked+t.Items > 0 }
 
