@@ -34,7 +34,9 @@ func TestLiveProgress(t *testing.T) {
 			address := filepath.Join(o.run.Dir(), "bus.json")
 			attempt := workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}
 			if info, err := os.Stat(address); bus == busOff {
+				l.mu.Lock()
 				l.running = []workdirs.Attempt{attempt} // as look would find
+				l.mu.Unlock()
 				if err == nil {
 					t.Error("a bus was served where none is wanted")
 				}
