@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/phases/scan"
 	"github.com/cedadev/kerchunk-builder/phases/verify"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -162,7 +163,7 @@ func (d *Dataset) gatherFull(w *workdirs.Workdir, run *Submitted, took costs) er
 	return nil
 }
 
-func forecast(what string, p scan.Interval, text func(float64) string, actual *float64) Forecast {
+func forecast(what string, p profile.Interval, text func(float64) string, actual *float64) Forecast {
 	f := Forecast{What: what, Low: text(p.Low), Expected: text(p.Mid), High: text(p.High)}
 	if actual == nil {
 		return f

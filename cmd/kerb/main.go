@@ -140,6 +140,7 @@ func commands(env environment) []*cli.Command {
 		newDapCommand(env),
 		newEditCommand(env),
 		newAppendCommand(env),
+		newProfileCommand(env),
 		newDemoCommand(env),
 		newCompletionCommand(env),
 		newManCommand(env),
@@ -161,6 +162,7 @@ func finish(c *cli.Command) {
 		for _, s := range c.Subcommands {
 			finish(s)
 		}
+		c.CustomHelpTemplate = cli.SubcommandHelpTemplate + "\n" + exitTable + "\n"
 		return
 	}
 	c.CustomHelpTemplate = cli.CommandHelpTemplate + "\n" + exitTable + "\n"

@@ -255,11 +255,11 @@ func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs,
 			return nil, phases.Errorf(phases.Input, "run `kerb submit "+o.info.Group+" --from configure`", "dataset %s is not configured: %w", code, err)
 		}
 		c := doc.Compute
-		seconds := time.Duration(c.Seconds) * time.Second
-		n.Steps = map[scheduler.Step]scheduler.Request{scheduler.Compute: {Memory: c.Memory, Time: seconds}}
+		request := scheduler.Request{Memory: c.Memory, Time: c.TaskTime()}
+		n.Steps = map[scheduler.Step]scheduler.Request{scheduler.Compute: request}
 		if c.Mode == "parallel" && c.Parts > 0 {
 			n.Parts = c.Parts
-			n.Steps[scheduler.Parts] = scheduler.Request{Memory: c.Memory, Time: seconds / time.Duration(c.Parts)}
+			n.Steps[scheduler.Parts] = request
 		}
 		list = append(list, n)
 	}

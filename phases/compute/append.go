@@ -50,6 +50,7 @@ func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, o
 	if err != nil {
 		return "", 0, err
 	}
+	is.grows = true
 	if path, done := is.published(); done { // by an append that was interrupted
 		return path, len(fresh), is.adopt(path, found, fresh)
 	}

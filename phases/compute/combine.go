@@ -68,6 +68,9 @@ func Combine(ctx context.Context, d *workdirs.Dataset, opts Options) error {
 		}
 		return c.redo(damaged, err)
 	}
+	if err := c.spent(combineStep); err != nil {
+		return err
+	}
 	return workdirs.PublishDir(c.combining(), c.combined())
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
@@ -24,6 +25,8 @@ type job struct {
 	plan    *virtual.Plan
 	digest  string // of the plan
 	opts    Options
+	began   time.Time
+	grows   bool // out of a store that is there, so that its cost is not that of its plan
 }
 
 func load(d *workdirs.Dataset, opts Options) (*job, error) {
@@ -35,7 +38,7 @@ func load(d *workdirs.Dataset, opts Options) (*job, error) {
 }
 
 func newJob(d *workdirs.Dataset, doc *configure.Document, opts Options) (c *job, err error) {
-	c = &job{dataset: d, doc: doc, opts: opts}
+	c = &job{dataset: d, doc: doc, opts: opts, began: time.Now()}
 	if c.digest, err = doc.Digest(); err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ func (c *job) publish(ctx context.Context, dir string) (string, error) {
 		if err := c.link(final); err != nil {
 			return "", err
 		}
-		return final, c.dataset.Note("compute", map[string]any{"store": c.dataset.Rel(final), "mode": c.doc.Compute.Mode, "parts": c.doc.Compute.Parts})
+		return final, c.note(final)
 	}
 }
 

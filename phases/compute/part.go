@@ -41,6 +41,9 @@ func Part(ctx context.Context, d *workdirs.Dataset, part int, opts Options) erro
 	if err := workdirs.WriteJSON(manifestPath(dir), manifest); err != nil {
 		return &phases.Error{Class: phases.IO, Err: err}
 	}
+	if err := c.spent(partStep(part)); err != nil {
+		return err
+	}
 	err = workdirs.PublishDir(dir, final)
 	if errors.Is(err, fs.ErrExist) { // another attempt was faster: the same bytes
 		return nil

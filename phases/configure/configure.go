@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
@@ -101,11 +100,6 @@ func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source
 	if err != nil {
 		return nil, &phases.Error{Class: phases.Input, Err: err}
 	}
-	over, err := loadOverride(d)
-	if err != nil {
-		return nil, err
-	}
-	rules := over.rules(def)
 	urls := make([]string, len(sources))
 	for i, s := range sources {
 		urls[i] = s.URL
@@ -118,12 +112,25 @@ func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source
 	if err := unchanged(sources, headers); err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
+	kind := r.kind(headers)
+	c, err := choose(d, kind)
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	over := c.override
+	rules := over.rules(def)
 	plan, excluded, err := r.joinWithout(ctx, headers, rules, over.Drift == "exclude")
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
 	plan.Notes = append(plan.Notes, excluded...)
-	return NewDocument(d.Code, plan, decide(plan, over))
+	plan.Notes = append(plan.Notes, c.notes()...)
+	doc, err := NewDocument(d.Code, plan, decide(plan, c))
+	if err != nil {
+		return nil, err
+	}
+	doc.Kind = kind
+	return doc, nil
 }
 
 func (o Override) rules(def workdirs.Definition) virtual.Rules {
@@ -206,62 +213,6 @@ func (r *Reader) joinWithout(ctx context.Context, headers []*virtual.Header, rul
 		}
 		headers = left
 	}
-}
-
-// Figures that costs are predicted from, until profiles know better: measured on one core with warm caches, and
-// rounded to the careful side for an archive that is far away.
-const (
-	bytesPerReference = 12    // of a parquet store, compressed
-	memoryBase        = 200e6 // of a process
-	memoryPerFile     = 4e3   // of a plan
-	secondsPerFile    = 0.05
-	secondsPerRef     = 2e-6
-	parallelSeconds   = 900 // beyond this compute is split
-	partSeconds       = 600 // and each part is about this long
-	maxParts          = 500
-	defaultRecordSize = 100_000
-)
-
-// decide chooses how the store is built.
-func decide(p *virtual.Plan, o Override) Compute {
-	c := Compute{Mode: "serial", Format: "parquet", From: "evidence"}
-	for i, a := range p.Dataset.Arrays {
-		if p.Layouts[i].Role == virtual.Decoded {
-			c.References++
-			continue
-		}
-		c.References += a.Grid.Count()
-	}
-	seconds := secondsPerFile*float64(len(p.Files)) + secondsPerRef*float64(c.References)
-	c.Seconds = int64(seconds) + 1
-	c.StoreBytes = c.References*bytesPerReference + int64(len(p.Files))*100
-	c.Memory = int64(memoryBase) + int64(len(p.Files))*memoryPerFile
-	c.Because = fmt.Sprintf("about %s for %d references in %d files", time.Duration(c.Seconds)*time.Second, c.References, len(p.Files))
-	if seconds > parallelSeconds && len(p.Files) > 1 {
-		c.Mode = "parallel"
-		c.Parts = min(int(seconds/partSeconds)+1, maxParts, len(p.Files))
-	}
-	if o.Compute != "" {
-		c.Mode, c.From = o.Compute, "user"
-		if c.Mode == "serial" {
-			c.Parts = 0
-		}
-	}
-	if o.Parts > 0 {
-		c.Mode, c.Parts, c.From = "parallel", min(o.Parts, len(p.Files)), "user"
-	}
-	if c.Mode == "parallel" && c.Parts == 0 {
-		c.Parts = min(max(2, int(seconds/partSeconds)+1), len(p.Files))
-	}
-	if o.Format != "" {
-		c.Format, c.From = o.Format, "user"
-	}
-	c.Links = o.Links
-	c.RecordSize = o.RecordSize
-	if c.RecordSize == 0 {
-		c.RecordSize = recordSize(p)
-	}
-	return c
 }
 
 // recordSize is the greatest size up to the default for which records end where files end, on as many arrays as

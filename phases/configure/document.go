@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -20,6 +21,7 @@ import (
 type Document struct {
 	Code    string                     `json:"proj_code"`
 	Compute Compute                    `json:"compute"`
+	Kind    profile.Kind               `json:"kind,omitzero"` // of the source files
 	Axes    []axisJSON                 `json:"concatenated"`
 	Stacks  []virtual.Stack            `json:"stacked,omitempty"` // dimensions that the files don't have
 	Arrays  []arrayJSON                `json:"variables"`
@@ -37,11 +39,26 @@ type Compute struct {
 	RecordSize int64  `json:"record_size"`
 	Links      *Links `json:"links,omitempty"`
 	References int64  `json:"references"` // expected at most; unwritten chunks have none
-	StoreBytes int64  `json:"store_bytes"`
-	Memory     int64  `json:"memory_bytes"`
-	Seconds    int64  `json:"seconds"` // of the whole compute in one process
-	From       string `json:"from"`    // "evidence", "profile" or "user"
-	Because    string `json:"because"`
+
+	Predicted   profile.Prediction `json:"predicted"`
+	Memory      int64              `json:"memory_bytes"`           // that a task should ask for
+	Seconds     int64              `json:"seconds"`                // that the whole compute may take in one process
+	TaskSeconds int64              `json:"task_seconds,omitempty"` // that a task should ask for, where the user decides it
+	From        string             `json:"from"`                   // "evidence", "profile" or "user"
+	Because     string             `json:"because"`
+}
+
+// TaskTime is the time that a task of the compute should ask for.
+func (c Compute) TaskTime() time.Duration {
+	if c.TaskSeconds > 0 {
+		return time.Duration(c.TaskSeconds) * time.Second
+	}
+	return time.Duration(c.Seconds) * time.Second / time.Duration(max(1, c.Parts))
+}
+
+// Work is what the compute of the plan has to do.
+func (d *Document) Work() profile.Work {
+	return profile.Work{Files: int64(len(d.Files)), Arrays: int64(len(d.Arrays)), References: d.Compute.References, Format: d.Compute.Format}
 }
 
 // Links rewrites the places of source files in the store: a url that begins with From begins with To there.
@@ -149,6 +166,7 @@ func (d *Document) Plan() (*virtual.Plan, error) {
 func (d *Document) Digest() (string, error) {
 	of := *d
 	of.Notes = d.skipped()
+	of.Kind = profile.Kind{}
 	of.Compute = Compute{Format: d.Compute.Format, RecordSize: d.Compute.RecordSize, Links: d.Compute.Links}
 	b, err := json.Marshal(&of)
 	if err != nil {

@@ -29,11 +29,12 @@ type Reader struct {
 	mu     sync.Mutex
 	intern map[string]*virtual.Variable
 	notes  map[string][]formats.Note // by url
+	format map[string]bool           // that the files have
 }
 
 // NewReader returns a reader that opens files with open.
 func NewReader(open phases.Opener) *Reader {
-	return &Reader{open: open, intern: map[string]*virtual.Variable{}, notes: map[string][]formats.Note{}}
+	return &Reader{open: open, intern: map[string]*virtual.Variable{}, notes: map[string][]formats.Note{}, format: map[string]bool{}}
 }
 
 // Headers reads the headers of all files, several at once. progress, which may be nil, is called after each.
@@ -55,11 +56,12 @@ func (r *Reader) Headers(ctx context.Context, urls []string, progress func()) ([
 			if headers[i], err = r.header(ctx, f, url); err != nil {
 				return err
 			}
+			r.mu.Lock()
+			r.format[f.Format()] = true
 			if len(f.Notes) > 0 {
-				r.mu.Lock()
 				r.notes[url] = f.Notes
-				r.mu.Unlock()
 			}
+			r.mu.Unlock()
 			if progress != nil {
 				mu.Lock()
 				progress()

@@ -7,6 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -33,19 +36,40 @@ type Override struct {
 	Unsupported string         `yaml:"unsupported"`   // fail, skip or inline
 	Drift       string         `yaml:"drift"`         // fail or exclude
 	Links       *Links         `yaml:"links"`         // from: and to: prefixes of the places of source files in the store
+	Profile     string         `yaml:"profile"`       // whose figures and settings to take, or none
 }
 
-// loadOverride reads a dataset's override.yaml; the zero Override when there is none.
-func loadOverride(d *workdirs.Dataset) (Override, error) {
-	var o Override
+// loadOverride reads a dataset's override.yaml over what else would be; that itself when there is none.
+func loadOverride(d *workdirs.Dataset, over Override) (Override, error) {
 	path := d.Path(workdirs.OverrideFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return o, nil
+		return over, nil
 	}
 	if err != nil {
-		return o, err
+		return over, err
 	}
+	return parseOverride(path, text, over)
+}
+
+// Settings are the keys of a dataset's override.yaml with their values as they stand there.
+func Settings(d *workdirs.Dataset) (map[string]any, error) {
+	if _, err := loadOverride(d, Override{}); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(d.Path(workdirs.OverrideFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]any
+	return out, yaml.Unmarshal(text, &out)
+}
+
+// parseOverride reads the text of an override file over what else would be.
+func parseOverride(path string, text []byte, o Override) (Override, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&o); err != nil && !errors.Is(err, io.EOF) {
@@ -74,12 +98,44 @@ func loadOverride(d *workdirs.Dataset) (Override, error) {
 	if o.Parts < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
 		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
 	}
+	if _, err := byteCount(o.Memory); err != nil {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: memory: %w", path, err)
+	}
+	if _, err := taskTime(o.Time); err != nil {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: time: %w", path, err)
+	}
 	return o, nil
+}
+
+// byteCount reads a memory size, as "4G"; 0 when there is none.
+func byteCount(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	digits := strings.TrimRight(s, "KMGT")
+	shift, ok := map[string]int{"K": 10, "M": 20, "G": 30, "T": 40}[s[len(digits):]]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n <= 0 || n > 1<<50>>shift {
+		return 0, fmt.Errorf("%q: give a whole number with K, M, G or T, such as 4G", s)
+	}
+	return n << shift, nil
+}
+
+// taskTime reads a time limit, as "2h"; 0 when there is none.
+func taskTime(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	t, err := time.ParseDuration(s)
+	if err != nil || t < time.Second {
+		return 0, fmt.Errorf("%q: give hours, minutes or seconds, such as 2h or 1h30m", s)
+	}
+	return t, nil
 }
 
 // Opener is how a dataset's source files are opened, in every phase: as its override.yaml says.
 func Opener(d *workdirs.Dataset) (phases.Opener, error) {
-	o, err := loadOverride(d)
+	o, err := loadOverride(d, Override{})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -45,7 +46,8 @@ type Report struct {
 	Tk          int64   `json:"reference_set_bytes"` // expected
 	TotalChunks int64   `json:"total_chunks"`
 
-	Predicted Prediction `json:"predicted"`
+	Predicted profile.Prediction `json:"predicted"`
+	Profile   string             `json:"profile,omitempty"` // whose figures it was predicted with
 }
 
 // Variable is what the sample says of one variable.
@@ -60,20 +62,6 @@ type Variable struct {
 	Refused       string   `json:"refused,omitempty"`
 }
 
-// Prediction is what compute is expected to need, each with the interval that the spread of the sample allows.
-type Prediction struct {
-	StoreBytes Interval `json:"store_bytes"`
-	Seconds    Interval `json:"compute_seconds"` // in one process, on this machine
-	Memory     Interval `json:"memory_bytes"`
-}
-
-// Interval is a figure with its bounds.
-type Interval struct {
-	Low  float64 `json:"low"`
-	Mid  float64 `json:"expected"`
-	High float64 `json:"high"`
-}
-
 // Run scans a dataset and writes scan.json.
 func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error) {
 	def, err := d.Definition()
@@ -85,7 +73,8 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		return nil, err
 	}
 	r := &Report{Code: d.Code, Files: len(sources), SourceBytes: def.Bytes}
-	var seconds, chunks []float64
+	var chunks []float64
+	var looking time.Duration
 	total := 0.0
 	volume := 0.0
 	vars := map[string]int{}
@@ -97,7 +86,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		if err != nil {
 			return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 		}
-		seconds = append(seconds, time.Since(began).Seconds())
+		looking += time.Since(began)
 		chunks = append(chunks, n)
 		total += n
 		volume += bytes
@@ -112,17 +101,23 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		r.Tc = volume / total
 	}
 	r.TotalChunks = int64(math.Round(r.Nc * float64(r.Files)))
-	perReference, err := r.keep(ctx, d, opts)
+	sample, err := r.keep(ctx, d, opts)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
-	r.Tk = int64(perReference * float64(r.TotalChunks))
-	r.Predicted.StoreBytes = scale(chunks, perReference*float64(r.Files))
-	// A file is opened twice: once for its header, once for its chunks.
-	r.Predicted.Seconds = scale(seconds, 2*float64(r.Files))
-	const base, perFile = 150e6, 4e3
-	memory := base + perFile*float64(r.Files)
-	r.Predicted.Memory = Interval{memory / 2, memory, memory * 2}
+	sample.Seconds += looking.Seconds() // for compute may find the files as cold as they were here at first
+	used, err := configure.ProfileFor(d, r.kind())
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
+	figures := profile.BuiltIn()
+	if used != nil {
+		r.Profile, figures = used.Name, used.Figures
+	} else {
+		figures = figures.Learn([]profile.Cost{sample})
+	}
+	r.Predicted = predict(figures, sample.Work, int64(r.Files), scale(chunks, float64(r.Files)))
+	r.Tk = profile.Whole(r.Predicted.StoreBytes.Mid)
 	if err := workdirs.WriteJSON(d.Path(workdirs.ScanFile), r); err != nil {
 		return nil, &phases.Error{Class: phases.IO, Err: err}
 	}
@@ -188,9 +183,36 @@ func (r *Report) look(ctx context.Context, open phases.Opener, url string, vars 
 	return chunks, bytes, nil
 }
 
-// keep builds a store of the sample, and answers how many bytes of it a reference takes. Files of the sample that don't join
+// kind is what the sample has in common with the files of other datasets.
+func (r *Report) kind() profile.Kind {
+	var variables []profile.Variable
+	for _, v := range r.Variables {
+		if v.Refused != "" {
+			variables = append(variables, profile.Variable{Path: v.Name})
+			continue
+		}
+		variables = append(variables, profile.Variable{Path: v.Name, Type: v.Type, Codecs: v.Codecs})
+	}
+	return profile.KindOf(r.Formats, variables)
+}
+
+// predict is what all files will cost, with bounds from the figures and from the spread of the number of references.
+func predict(f profile.Figures, sample profile.Work, files int64, references profile.Interval) profile.Prediction {
+	at := func(references float64) profile.Prediction {
+		w := sample
+		w.Files, w.References = files, profile.Whole(references)
+		return f.Predict(w)
+	}
+	low, p, high := at(references.Low), at(references.Mid), at(references.High)
+	p.StoreBytes.Low, p.StoreBytes.High = low.StoreBytes.Low, high.StoreBytes.High
+	p.Seconds.Low, p.Seconds.High = low.Seconds.Low, high.Seconds.High
+	p.Memory.Low, p.Memory.High = low.Memory.Low, high.Memory.High
+	return p
+}
+
+// keep builds a store of the sample, and answers what that took. Files of the sample that don't join
 // are configure's to report: the store then holds the first file only.
-func (r *Report) keep(ctx context.Context, d *workdirs.Dataset, opts Options) (perReference float64, err error) {
+func (r *Report) keep(ctx context.Context, d *workdirs.Dataset, opts Options) (cost profile.Cost, err error) {
 	rules := virtual.Rules{SkipRefused: true}
 	plan, err := configure.Join(ctx, configure.Options{Open: opts.Open}, r.Sample, rules)
 	if errors.Is(err, virtual.ErrDrift) && len(r.Sample) > 1 {
@@ -198,46 +220,47 @@ func (r *Report) keep(ctx context.Context, d *workdirs.Dataset, opts Options) (p
 		plan, err = configure.Join(ctx, configure.Options{Open: opts.Open}, r.Sample[:1], rules)
 	}
 	if err != nil {
-		return 0, err
+		return cost, err
 	}
 	r.SampleStore = filepath.Join("scan", d.Code+".sample.parq")
 	final := d.Path(r.SampleStore)
+	began := time.Now()
 	dir, err := d.ScanBuildDir()
 	if err != nil {
-		return 0, &phases.Error{Class: phases.IO, Err: err}
+		return cost, &phases.Error{Class: phases.IO, Err: err}
 	}
 	defer os.RemoveAll(dir)
 	const recordSize = 10_000
 	if err := compute.Build(ctx, plan, dir, recordSize, "", compute.Options{Open: opts.Open, Version: opts.Version}); err != nil {
-		return 0, err
+		return cost, err
 	}
 	if err := os.RemoveAll(final); err != nil {
-		return 0, err
+		return cost, err
 	}
 	if err := workdirs.PublishDir(dir, final); err != nil {
-		return 0, err
+		return cost, err
 	}
-	references := int64(0)
+	cost.Seconds = time.Since(began).Seconds()
+	cost.Work = profile.Work{Files: int64(len(plan.Files)), Arrays: int64(len(plan.Dataset.Arrays)), Format: "parquet"}
 	for _, a := range plan.Dataset.Arrays {
-		references += a.Grid.Count()
+		cost.References += a.Grid.Count()
 	}
-	bytes := int64(0)
 	err = filepath.WalkDir(final, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
 		info, err := e.Info()
 		if err == nil {
-			bytes += info.Size()
+			cost.Bytes += info.Size()
 		}
 		return err
 	})
-	return float64(bytes) / float64(max(references, 1)), err
+	return cost, err
 }
 
 // scale is the mean of the sample times n, with bounds from its spread: twice the standard error of the mean, and at least
 // a tenth, since a small sample may miss what is rare.
-func scale(sample []float64, n float64) Interval {
+func scale(sample []float64, n float64) profile.Interval {
 	mean, dev := 0.0, 0.0
 	for _, v := range sample {
 		mean += v / float64(len(sample))
@@ -249,5 +272,5 @@ func scale(sample []float64, n float64) Interval {
 		dev = math.Sqrt(dev / float64(len(sample)-1) / float64(len(sample)))
 	}
 	margin := max(2*dev, mean/10)
-	return Interval{max(0, mean-margin) * n, mean * n, (mean + margin) * n}
+	return profile.Interval{Low: max(0, mean-margin) * n, Mid: mean * n, High: (mean + margin) * n}
 }
