@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	slurmcluster "github.com/cedadev/kerchunk-builder/deploy/slurm-cluster"
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -95,4 +96,34 @@ func TestSecondWatcher(t *testing.T) {
 	if a, err := o.run.BusAddress(); err != nil || a.Token != first.server.Address().Token {
 		t.Errorf("the first one's address is gone: %v", err)
 	}
+}
+
+// TestLiveProgressOnSlurm: jobs of a real SLURM find the bus of a watcher that began after they were submitted, where the site has an interface for it.
+func TestLiveProgressOnSlurm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a real SLURM takes a minute")
+	}
+	cluster := slurmcluster.Start(t, slurmcluster.Options{})
+	t.Setenv("SLURM_CONF", cluster.Conf)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s := newStage(t, "sst")
+	s.rule("compute.sst", "slow")
+	s.kerb(exitDone, "submit", "g", "--site", s.site("submit_from_jobs: true", "bus_interface: lo"))
+	o, err := openLatest(s.dir, "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := watchLive(t.Context(), o, true, os.Stderr)
+	defer l.close()
+	text := "" // over the bus: no file is looked at before look is told what runs
+	for end := time.Now().Add(2 * time.Minute); text == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if text, err = l.text(o.run, workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.HasPrefix(text, "sst: 1 files") {
+		t.Errorf("of compute it is known: %q", text)
+	}
+	s.settle(2 * time.Minute)
+	s.wantOnce("sst")
 }
