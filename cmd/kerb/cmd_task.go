@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/scheduler/bus"
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -328,7 +329,7 @@ func (t *taskRun) guarded(ctx context.Context, item scheduler.Item, progress fun
 
 // conclude fills in the record from the items' results, and returns what the process ends with.
 func (t *taskRun) conclude(ctx context.Context, first error) error {
-	t.record.End, t.record.Peak = time.Now().UTC(), peakMemory()
+	t.record.End, t.record.Peak = time.Now().UTC(), profile.PeakMemory()
 	t.record.State = workdirs.Done
 	ended := 0
 	for _, r := range t.record.Items {
@@ -349,25 +350,6 @@ func (t *taskRun) conclude(ctx context.Context, first error) error {
 		return first
 	}
 	return nil
-}
-
-// peakMemory is the most memory that this process has held, in bytes; 0 when the system does not tell. getrusage would
-// count what the process that started this one held as well.
-func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if peak, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(peak), " kB"), 10, 64)
-			if err != nil {
-				return 0
-			}
-			return kib << 10
-		}
-	}
-	return 0
 }
 
 // itemNames writes the items of a task for people.

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// PeakMemory is the most memory that this process has held, in bytes; 0 when the system does not tell.
+// PeakMemory is the most memory that this process has held, in bytes; 0 when the system does not tell. getrusage would
+// count what the process that started this one held as well.
 func PeakMemory() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
