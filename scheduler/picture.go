@@ -317,6 +317,21 @@ func partOf(j *Job, t int) Item {
 	return j.Tasks[t][0]
 }
 
+// Unplanned lists the datasets that go on, and of which it is not planned yet how: they are being configured, or were a moment ago.
+func Unplanned(o Observed, p *Picture) []string {
+	ended := map[string]bool{}
+	for _, v := range p.Jobs {
+		for t := range v.Tasks {
+			if s := v.Tasks[t].Stand; s == Dead || s == Blocked {
+				for _, item := range v.Job.Tasks[t] {
+					ended[item.Code] = true
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(o.Plan.Missing(), func(code string) bool { return ended[code] })
+}
+
 // Unresolved lists the scheduler's jobs that it has to be asked about: those that hold a task without a final record, and beside
 // them the jobs that drive the run, which leave no records.
 func (l *Ledger) Unresolved(records []workdirs.Record) []JobID {

@@ -352,24 +352,12 @@ func (r *reconciler) settled(links []Link) bool {
 
 // finished reports whether every dataset has come to its end.
 func (r *reconciler) finished() bool {
-	ended := map[string]bool{}
 	for _, v := range r.picture.Jobs {
 		for t := range v.Tasks {
-			switch v.Tasks[t].Stand {
-			case Done:
-			case Dead, Blocked:
-				for _, item := range v.Job.Tasks[t] {
-					ended[item.Code] = true
-				}
-			default:
+			if s := v.Tasks[t].Stand; s != Done && s != Dead && s != Blocked {
 				return false
 			}
 		}
 	}
-	for _, code := range r.Plan.Missing() {
-		if !ended[code] {
-			return false
-		}
-	}
-	return true
+	return len(Unplanned(r.Observed, r.picture)) == 0
 }

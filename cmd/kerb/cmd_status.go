@@ -175,6 +175,7 @@ type report struct {
 	Tasks    scheduler.Tally `json:"tasks"`
 	Sources  []factSource    `json:"sources"`
 	Note     string          `json:"note,omitempty"`
+	ToPlan   int             `json:"to_plan,omitempty"` // datasets of which the later jobs are not planned yet
 	Jobs     []jobRow        `json:"jobs,omitempty"`
 	Datasets []datasetRow    `json:"datasets,omitempty"`
 	Errors   []errorRow      `json:"errors,omitempty"`
@@ -187,7 +188,7 @@ type report struct {
 }
 
 func (r *report) ended() bool {
-	return r.Stopped || r.Tasks.Running+r.Tasks.Queued+r.Tasks.Idle+r.Tasks.Failing == 0
+	return r.Stopped || r.Tasks.Running+r.Tasks.Queued+r.Tasks.Idle+r.Tasks.Failing+r.ToPlan == 0
 }
 
 // factSource says where facts come from, and how old the oldest of them is.
@@ -210,6 +211,7 @@ func look(ctx context.Context, o *orchestra) (report, error) {
 	r.ledger, r.Stopped = seen.Ledger, seen.Ledger.Stopped
 	r.pic = scheduler.Look(*seen)
 	r.Tasks = scheduler.Count(r.pic)
+	r.ToPlan = len(scheduler.Unplanned(*seen, r.pic))
 	r.Sources = sourcesOf(seen, r.now)
 	return r, nil
 }
@@ -262,8 +264,12 @@ func printReports(reports []report, opts statusOptions, env environment) error {
 }
 
 func printReport(w io.Writer, r *report, by string) error {
+	columns, between := width(w), 2
+	if 0 < columns && columns < 100 {
+		between = 1
+	}
 	var table bytes.Buffer
-	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(&table, 0, 0, between, ' ', 0)
 	switch by {
 	case "dataset":
 		fmt.Fprintln(t, "DATASET\tPHASE\tST\tDONE/TOTAL\tTRIES\tMESSAGE")
@@ -289,7 +295,6 @@ func printReport(w io.Writer, r *report, by string) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	columns := width(w)
 	for line := range strings.Lines(table.String()) {
 		fmt.Fprintln(w, cut(strings.TrimRight(line, " \n"), columns))
 	}
@@ -308,6 +313,9 @@ func printReport(w io.Writer, r *report, by string) error {
 	fmt.Fprintf(w, "run %s: %s%s; from %s\n", r.Run, state, r.Tasks, strings.Join(from, ", "))
 	for _, line := range r.live.lines(r.pic, shownTasks) {
 		fmt.Fprintln(w, line)
+	}
+	if r.ToPlan > 0 {
+		fmt.Fprintf(w, "the jobs of %d datasets are planned when they are configured\n", r.ToPlan)
 	}
 	if r.Note != "" {
 		fmt.Fprintln(w, "note:", r.Note)
