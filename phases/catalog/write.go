@@ -30,7 +30,11 @@ func Add(dir string, p Product) error {
 	if err != nil {
 		return err
 	}
-	return replace(itemPath(dir, p.Group, p.Code), b)
+	path := itemPath(dir, p.Group, p.Code)
+	if err := workdirs.RemoveLeftovers(filepath.Dir(path), ""); err != nil {
+		return fmt.Errorf("catalogue %s: %w", p.Code, err)
+	}
+	return replace(path, b)
 }
 
 func itemPath(dir, group, code string) string {
@@ -86,6 +90,11 @@ func Rebuild(dir, group string) error {
 	v, err := newValidator()
 	if err != nil {
 		return err
+	}
+	for _, d := range []string{dir, filepath.Join(dir, group)} {
+		if err := workdirs.RemoveLeftovers(d, ""); err != nil {
+			return fmt.Errorf("rebuild the catalogue of group %s: %w", group, err)
+		}
 	}
 	shelf := shelf{dir: filepath.Join(dir, group), held: map[string]held{}}
 	changed, err := shelf.look()
