@@ -100,7 +100,7 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	defer meter.Close()
 	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, opts.rules)
 	if err != nil {
-		return err
+		return withoutWorkdir(err)
 	}
 	joined := time.Now()
 	if err := workdirs.RemoveLeftovers(filepath.Dir(output), filepath.Base(output)); err != nil {
@@ -175,4 +175,13 @@ func sourceURL(name string) (string, error) {
 		return strings.TrimPrefix(name, "file://"), nil
 	}
 	return filepath.Abs(name)
+}
+
+// withoutWorkdir gives files that disagree the remedies that a command without a workdir has.
+func withoutWorkdir(err error) error {
+	e, ok := errors.AsType[*phases.Error](err)
+	if !ok || e.Class != phases.Drift {
+		return err
+	}
+	return &phases.Error{Class: e.Class, Err: e.Err, Remedy: "leave the files out, or say more with --concat, --stack, --identical or --variable"}
 }
