@@ -123,7 +123,8 @@ eval "$(sed -n ${n}p fate/$SLURM_ARRAY_TASK_ID)"
 	}
 	before := len(ledger.Of("parts.sst"))
 
-	cluster.Kill(t, "slurmctld") // its memory of the run is on disk, and ours too
+	time.Sleep(6 * time.Second) // the controller keeps what is older than that
+	cluster.Kill(t, "slurmctld")
 	cluster.Up(t)
 	kerb("rerun", "g", "-w", w)
 	if r = s.settle(2 * time.Minute); r.Tasks.Bad() {
