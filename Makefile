@@ -14,7 +14,7 @@ build:
 	go build -trimpath -ldflags '-s -w' -o $(BIN)/kerb ./cmd/kerb
 
 # Everything: what the tests need is installed, code is checked, and every test runs with the race detector.
-test: deps lint unit fuzz-short
+test: deps lint fuzz-short unit
 
 unit:
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
