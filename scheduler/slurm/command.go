@@ -88,7 +88,7 @@ func (e *commandError) Is(target error) bool {
 var silences = []string{
 	"unable to contact", "unable to connect", "timed out", "connect failure", "connection", "broken pipe", "no route to host",
 	"network is unreachable", "zero bytes were transmitted", "unexpected message received", "configuration source", "standby mode",
-	"temporarily unable", "not connected",
+	"temporarily unable", "not connected", "unable to process configuration",
 }
 
 func (e *commandError) unanswered() bool {
