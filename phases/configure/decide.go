@@ -2,16 +2,17 @@ package configure
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
-// Settings of the choice between serial and parallel, and of what is asked for.
+// Settings of the choice between serial and parallel, and of what is asked for. The first two are what override.yaml may set.
 const (
-	parallelSeconds   = 900 // beyond this compute is split
-	partSeconds       = 600 // and each part is about this long
+	partTk            = 1 << 30          // the expected bytes of the reference set beyond which compute is split, and of a part
+	partTime          = 10 * time.Minute // the same in time, at most
 	maxParts          = 500
 	leastMemory       = 200e6 // that a task asks for
 	defaultRecordSize = 100_000
@@ -39,13 +40,19 @@ func decide(p *virtual.Plan, ch choice) Compute {
 	span := func(s float64) time.Duration {
 		return time.Duration(min(s, 1e9) * float64(time.Second)).Round(time.Millisecond)
 	}
-	c.Because = fmt.Sprintf("about %s, at most %s, for %d references in %d files", span(c.Predicted.Seconds.Mid), span(seconds), c.References, len(p.Files))
+	c.Because = fmt.Sprintf("about %s, at most %s, and Tk %.1f MB, for %d references in %d files",
+		span(c.Predicted.Seconds.Mid), span(seconds), c.Predicted.StoreBytes.Mid/1e6, c.References, len(p.Files))
 	if ch.profile != nil {
 		c.Because += ", by the profile " + ch.profile.Name
 	}
-	if seconds > parallelSeconds && len(p.Files) > 1 {
-		c.Mode = "parallel"
-		c.Parts = min(int(min(seconds/partSeconds, maxParts))+1, maxParts, len(p.Files))
+	if parts := partsFor(c.Predicted, o, len(p.Files)); parts > 1 {
+		c.Mode, c.Parts = "parallel", parts
+		switch {
+		case ch.from("part_tk") == "user" || ch.from("part_time") == "user":
+			c.From = "user"
+		case o.PartTk != "" || o.PartTime != "":
+			c.From = "profile"
+		}
 	}
 	if o.Compute != "" {
 		c.Mode, c.From = o.Compute, ch.from("compute")
@@ -54,10 +61,10 @@ func decide(p *virtual.Plan, ch choice) Compute {
 		}
 	}
 	if o.Parts > 0 {
-		c.Mode, c.Parts, c.From = "parallel", min(o.Parts, len(p.Files)), "user"
+		c.Mode, c.Parts, c.From = "parallel", min(o.Parts, len(p.Files)), ch.from("parts")
 	}
 	if c.Mode == "parallel" && c.Parts == 0 {
-		c.Parts = min(max(2, int(min(seconds/partSeconds, maxParts))+1), len(p.Files))
+		c.Parts = min(2, len(p.Files))
 	}
 	if memory, err := byteCount(o.Memory); err == nil && memory > 0 {
 		c.Memory, c.From = memory, ch.from("memory")
@@ -71,4 +78,18 @@ func decide(p *virtual.Plan, ch choice) Compute {
 		c.RecordSize = recordSize(p)
 	}
 	return c
+}
+
+// partsFor is into how many parts a compute is split, so that none is expected to make more than so many bytes of references, or
+// to take longer than so long.
+func partsFor(p profile.Prediction, o Override, files int) int {
+	size, limit := int64(partTk), partTime
+	if n, err := byteCount(o.PartTk); err == nil && n > 0 {
+		size = n
+	}
+	if t, err := taskTime(o.PartTime); err == nil && t > 0 {
+		limit = t
+	}
+	n := max(p.StoreBytes.Mid/float64(size), p.Seconds.High/limit.Seconds())
+	return min(int(math.Ceil(min(n, maxParts))), files)
 }

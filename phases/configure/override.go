@@ -28,6 +28,8 @@ type Override struct {
 	Remove      []string       `yaml:"remove"`        // attributes to remove
 	Compute     string         `yaml:"compute"`       // serial or parallel
 	Parts       int            `yaml:"parts"`         // number of parts
+	PartTk      string         `yaml:"part_tk"`       // the Tk beyond which compute is split, and of a part: 1G
+	PartTime    string         `yaml:"part_time"`     // the same in predicted time: 10m
 	Format      string         `yaml:"format"`        // parquet or json
 	RecordSize  int64          `yaml:"record_size"`   // references a record
 	Memory      string         `yaml:"memory"`        // of a compute task: 4G
@@ -98,11 +100,17 @@ func parseOverride(path string, text []byte, o Override) (Override, error) {
 	if o.Parts < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
 		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
 	}
-	if _, err := byteCount(o.Memory); err != nil {
-		return o, phases.Errorf(phases.Input, "correct the file", "%s: memory: %w", path, err)
-	}
-	if _, err := taskTime(o.Time); err != nil {
-		return o, phases.Errorf(phases.Input, "correct the file", "%s: time: %w", path, err)
+	_, memory := byteCount(o.Memory)
+	_, partTk := byteCount(o.PartTk)
+	_, limit := taskTime(o.Time)
+	_, partTime := taskTime(o.PartTime)
+	for _, c := range []struct {
+		key string
+		err error
+	}{{"memory", memory}, {"part_tk", partTk}, {"time", limit}, {"part_time", partTime}} {
+		if c.err != nil {
+			return o, phases.Errorf(phases.Input, "correct the file", "%s: %s: %w", path, c.key, c.err)
+		}
 	}
 	return o, nil
 }
