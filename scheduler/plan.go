@@ -21,6 +21,7 @@ const (
 	Combine   Step = "combine"
 	Correct   Step = "correct"
 	Test      Step = "test"
+	Client    Step = "client" // the user's own Python reads the store that the test has passed
 	Catalog   Step = "catalog"
 
 	Advance Step = "advance" // plans what the datasets configured by now need, and submits it
@@ -113,6 +114,7 @@ type Plan struct {
 	From   Step     `json:"from"`
 	To     Step     `json:"to"`
 	Codes  []string `json:"datasets"`
+	Client bool     `json:"client,omitempty"` // the site names a Python that is to read what was tested
 	Limits Limits   `json:"limits"`
 	Jobs   []Job    `json:"jobs"`
 }
@@ -126,6 +128,8 @@ func DefaultRequest(s Step) Request {
 		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
 	case Combine, Test:
 		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
+	case Client: // xarray needs more than this program
+		return Request{Memory: 4 * gibibyte, Time: time.Hour, CPUs: 1}
 	default:
 		return Request{Memory: 1 * gibibyte, Time: 30 * time.Minute, CPUs: 1}
 	}
@@ -162,6 +166,9 @@ func NewPlan(group string, from, to Step, codes []string, limits Limits) (Plan, 
 
 // wants reports whether the run's phases include s.
 func (p *Plan) wants(s Step) bool {
+	if s == Client {
+		return p.Client && p.wants(Test)
+	}
 	i := slices.Index(phaseOrder, s)
 	return i >= slices.Index(phaseOrder, p.From) && i <= slices.Index(phaseOrder, p.To)
 }
@@ -200,7 +207,7 @@ func (p Plan) Extend(needs []Needs) Plan {
 	}
 	p.Jobs = slices.Clone(p.Jobs)
 	var back []Step
-	for _, s := range []Step{Compute, Test, Catalog} {
+	for _, s := range []Step{Compute, Test, Client, Catalog} {
 		if p.wants(s) {
 			back = append(back, s)
 		}
@@ -226,7 +233,7 @@ func (p Plan) Extend(needs []Needs) Plan {
 }
 
 // addChain adds one array per step over the same tasks, each index waiting for its own in the step before. Arrays are cut at
-// the largest size allowed.
+// the largest size allowed. Nothing waits for the client: a Python that is out of order says nothing about a store.
 func (p *Plan) addChain(steps []Step, tasks []Task, requests map[Step]Request) {
 	for chunk := range slices.Chunk(tasks, p.Limits.MaxArraySize) {
 		before := ""
@@ -237,7 +244,9 @@ func (p *Plan) addChain(steps []Step, tasks []Task, requests map[Step]Request) {
 				j.After = []Wait{{AfterCorr, before}}
 			}
 			p.Jobs = append(p.Jobs, j)
-			before = j.Key
+			if s != Client {
+				before = j.Key
+			}
 		}
 	}
 }
@@ -255,14 +264,16 @@ func (p *Plan) addLarge(n Needs) {
 		p.Jobs = append(p.Jobs, j)
 		before = append(before, Wait{AfterOK, j.Key})
 	}
-	for _, s := range []Step{Combine, Correct, Test, Catalog} {
-		if (s == Test || s == Catalog) && !p.wants(s) {
+	for _, s := range []Step{Combine, Correct, Test, Client, Catalog} {
+		if (s == Test || s == Client || s == Catalog) && !p.wants(s) {
 			continue
 		}
 		j := p.newJob(s, n.Code, []Task{{{n.Code, -1}}}, asked(n.Steps[s]))
 		j.After = before
 		p.Jobs = append(p.Jobs, j)
-		before = []Wait{{AfterOK, j.Key}}
+		if s != Client {
+			before = []Wait{{AfterOK, j.Key}}
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ func TestPlanLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		plan.Client = rapid.Bool().Draw(t, "client")
 		cut := rapid.IntRange(0, n).Draw(t, "configured at first")
 		plan = plan.Extend(needs[:cut])
 		if got := plan.Missing(); !slices.Equal(got, codes[cut:]) {
@@ -84,6 +85,9 @@ func TestPlanLosesNothing(t *testing.T) {
 				if w.Kind == AfterCorr && !cmp.Equal(up.Tasks, j.Tasks) {
 					t.Fatalf("job %s and %s pair different tasks", j.Key, up.Key)
 				}
+				if up.Step == Client || j.Step == Client && up.Step != Test {
+					t.Fatalf("job %s waits for %s", j.Key, up.Key)
+				}
 			}
 			keys[j.Key] = j
 		}
@@ -91,6 +95,9 @@ func TestPlanLosesNothing(t *testing.T) {
 		for _, code := range codes {
 			for _, s := range []Step{Scan, Configure, Test, Catalog} {
 				want[fmt.Sprint(s, Item{code, -1})] = 1
+			}
+			if plan.Client {
+				want[fmt.Sprint(Client, Item{code, -1})] = 1
 			}
 			if parts[code] == 0 {
 				want[fmt.Sprint(Compute, Item{code, -1})] = 1

@@ -33,6 +33,8 @@ type Site struct {
 	PollInterval    time.Duration `yaml:"poll_interval" json:"poll_interval"`
 	SubmitFromJobs  bool          `yaml:"submit_from_jobs" json:"submit_from_jobs"`
 	BusInterface    string        `yaml:"bus_interface" json:"bus_interface,omitempty"`
+	ClientPython    string        `yaml:"client_python" json:"client_python,omitempty"`
+	ClientDask      string        `yaml:"client_dask" json:"client_dask,omitempty"`
 	MemoryPerCPU    Bytes         `yaml:"memory_per_cpu" json:"memory_per_cpu,omitempty"`
 	MaxMemoryPerCPU Bytes         `yaml:"max_memory_per_cpu" json:"max_memory_per_cpu,omitempty"`
 	Partitions      []Partition   `yaml:"partitions" json:"partitions,omitempty"` // in order of preference
@@ -80,6 +82,9 @@ func LoadSite(nameOrPath string) (*Site, error) {
 	if s.Templates != "" && !filepath.IsAbs(s.Templates) {
 		s.Templates = filepath.Join(filepath.Dir(nameOrPath), s.Templates)
 	}
+	if strings.Contains(s.ClientPython, "/") && !filepath.IsAbs(s.ClientPython) { // others are looked for in PATH
+		s.ClientPython = filepath.Join(filepath.Dir(nameOrPath), s.ClientPython)
+	}
 	return s, nil
 }
 
@@ -109,6 +114,9 @@ func parseSite(name string, text []byte) (*Site, error) {
 func (s *Site) check() error {
 	if s.PollInterval <= 0 {
 		return errors.New("poll_interval must be more than 0")
+	}
+	if s.ClientDask != "" && s.ClientPython == "" {
+		return errors.New("client_dask needs client_python, which is to connect to it")
 	}
 	for _, p := range s.Partitions {
 		if p.Name == "" {
