@@ -204,9 +204,21 @@ func (e *Engine) Repoint(ctx context.Context, job scheduler.JobID, after []sched
 	case errors.As(err, &said) && said.says("No error"):
 		return nil // of an array scontrol reports each task, and those that have ended fail
 	case isUnknownJob(err):
+		if waits, werr := e.waits(ctx, job); werr != nil || waits { // 26.05 reports those that have ended only
+			return werr
+		}
 		return fmt.Errorf("repoint %s: %w: %w", job, scheduler.ErrUnknownJob, err)
 	}
 	return fmt.Errorf("repoint %s: %w", job, err)
+}
+
+// waits reports whether any task of a job has not started.
+func (e *Engine) waits(ctx context.Context, job scheduler.JobID) (bool, error) {
+	out, err := e.commands.query(ctx, "squeue", "--noheader", "--states=PENDING", "--format=%F", "--jobs="+string(job))
+	if err != nil && !isUnknownJob(err) {
+		return false, fmt.Errorf("repoint %s: %w", job, err)
+	}
+	return strings.TrimSpace(out) != "", nil
 }
 
 // Cancel implements scheduler.Engine.
