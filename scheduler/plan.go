@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Step is what the tasks of one job do. The steps between parts and correct are compute's, for a
-// dataset whose reference set is large.
+// Step is what the tasks of one job do. The steps from parts to correct are compute's, for a dataset whose reference set is
+// large; reduce is the test's, for one whose values are many.
 type Step string
 
 // The steps that work on datasets, in the order of a dataset's way through them, and the two that drive a run.
@@ -20,6 +20,7 @@ const (
 	Parts     Step = "parts"
 	Combine   Step = "combine"
 	Correct   Step = "correct"
+	Reduce    Step = "reduce" // pieces of the mean that the test draws
 	Test      Step = "test"
 	Client    Step = "client" // the user's own Python reads the store that the test has passed
 	Catalog   Step = "catalog"
@@ -92,9 +93,11 @@ type Wait struct {
 
 // Needs is what the jobs of one configured dataset ask for.
 type Needs struct {
-	Code  string
-	Parts int              // how many parts compute is split into; 0 when one process does it
-	Steps map[Step]Request // with the time that is predicted; what is missing, or zero, is the step's default
+	Code     string
+	Parts    int              // how many parts compute is split into; 0 when one process does it
+	Combines int              // how many tasks put the parts together; 1 unless it is more
+	Reduces  int              // how many tasks reduce a variable for the test; 0 when the test does it by itself
+	Steps    map[Step]Request // with the time that is predicted; what is missing, or zero, is the step's default
 }
 
 // Limits bound how work is cut into jobs and tasks.
@@ -216,7 +219,7 @@ func (p Plan) Extend(needs []Needs) Plan {
 	for _, n := range needs {
 		switch {
 		case !missing[n.Code]:
-		case n.Parts > 0 && p.wants(Compute):
+		case n.Parts > 0 && p.wants(Compute), n.Reduces > 0 && p.wants(Test):
 			large = append(large, n)
 		default:
 			small = append(small, n)
@@ -251,28 +254,48 @@ func (p *Plan) addChain(steps []Step, tasks []Task, requests map[Step]Request) {
 	}
 }
 
-// addLarge adds the jobs of a dataset that is computed in parts.
+// addLarge adds the jobs of a dataset that has arrays of its own: each waits for all tasks of the one before.
 func (p *Plan) addLarge(n Needs) {
-	parts := make([]Task, n.Parts)
-	for i := range parts {
-		parts[i] = Task{{n.Code, i}}
-	}
 	var before []Wait
-	for chunk := range slices.Chunk(parts, p.Limits.MaxArraySize) {
-		j := p.newJob(Parts, n.Code, chunk, asked(n.Steps[Parts]))
-		j.Array = true
-		p.Jobs = append(p.Jobs, j)
-		before = append(before, Wait{AfterOK, j.Key})
-	}
-	for _, s := range []Step{Combine, Correct, Test, Client, Catalog} {
-		if (s == Test || s == Client || s == Catalog) && !p.wants(s) {
-			continue
+	add := func(s Step, tasks []Task, array bool) {
+		var added []Wait
+		for chunk := range slices.Chunk(tasks, p.Limits.MaxArraySize) {
+			j := p.newJob(s, n.Code, chunk, asked(n.Steps[s]))
+			j.Array, j.After = array, before
+			p.Jobs = append(p.Jobs, j)
+			added = append(added, Wait{AfterOK, j.Key})
 		}
-		j := p.newJob(s, n.Code, []Task{{{n.Code, -1}}}, asked(n.Steps[s]))
-		j.After = before
-		p.Jobs = append(p.Jobs, j)
 		if s != Client {
-			before = []Wait{{AfterOK, j.Key}}
+			before = added
+		}
+	}
+	one := func(s Step) { add(s, []Task{{{n.Code, -1}}}, false) }
+	many := func(s Step, of int) {
+		tasks := make([]Task, of)
+		for i := range tasks {
+			tasks[i] = Task{{n.Code, i}}
+		}
+		add(s, tasks, true)
+	}
+	switch {
+	case !p.wants(Compute):
+	case n.Parts == 0:
+		one(Compute)
+	default:
+		many(Parts, n.Parts)
+		if n.Combines > 1 {
+			many(Combine, n.Combines)
+		} else {
+			one(Combine)
+		}
+		one(Correct)
+	}
+	if n.Reduces > 0 && p.wants(Test) {
+		many(Reduce, n.Reduces)
+	}
+	for _, s := range []Step{Test, Client, Catalog} {
+		if p.wants(s) {
+			one(s)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestPlanLosesNothing(t *testing.T) {
 			Width:        rapid.IntRange(0, 30).Draw(t, "width"),
 		}
 		var codes []string
-		parts := map[string]int{}
+		large := map[string]Needs{}
 		var needs []Needs
 		for i := range n {
 			code := fmt.Sprint("d", i)
@@ -32,8 +33,10 @@ func TestPlanLosesNothing(t *testing.T) {
 				Time:   time.Duration(rapid.IntRange(0, 300).Draw(t, "seconds")) * time.Second,
 			}}}
 			if rapid.IntRange(0, 4).Draw(t, "kind") == 0 {
-				need.Parts = rapid.IntRange(1, 150).Draw(t, "parts")
-				parts[code] = need.Parts
+				need.Parts = rapid.IntRange(0, 150).Draw(t, "parts")
+				need.Combines = rapid.IntRange(0, 80).Draw(t, "combines")
+				need.Reduces = rapid.IntRange(0, 80).Draw(t, "reduces")
+				large[code] = need
 			}
 			needs = append(needs, need)
 		}
@@ -89,6 +92,14 @@ func TestPlanLosesNothing(t *testing.T) {
 					t.Fatalf("job %s waits for %s", j.Key, up.Key)
 				}
 			}
+			if n, own := large[j.Tasks[0][0].Code]; own && strings.HasSuffix(j.Name, "."+n.Code) && len(j.After) > 0 {
+				before := keys[j.After[0].Key].Step // all of whose tasks must have ended
+				for _, up := range keys {
+					if up.Step == before && strings.HasSuffix(up.Name, "."+n.Code) && !slices.Contains(j.After, Wait{AfterOK, up.Key}) {
+						t.Fatalf("job %s does not wait for %s", j.Key, up.Key)
+					}
+				}
+			}
 			keys[j.Key] = j
 		}
 		want := map[string]int{}
@@ -99,16 +110,24 @@ func TestPlanLosesNothing(t *testing.T) {
 			if plan.Client {
 				want[fmt.Sprint(Client, Item{code, -1})] = 1
 			}
-			if parts[code] == 0 {
+			for p := range large[code].Reduces {
+				want[fmt.Sprint(Reduce, Item{code, p})] = 1
+			}
+			if large[code].Parts == 0 {
 				want[fmt.Sprint(Compute, Item{code, -1})] = 1
 				continue
 			}
-			for _, s := range []Step{Combine, Correct} {
-				want[fmt.Sprint(s, Item{code, -1})] = 1
-			}
-			for p := range parts[code] {
+			for p := range large[code].Parts {
 				want[fmt.Sprint(Parts, Item{code, p})] = 1
 			}
+			for c := range large[code].Combines {
+				want[fmt.Sprint(Combine, Item{code, c})] = 1
+			}
+			if large[code].Combines < 2 {
+				delete(want, fmt.Sprint(Combine, Item{code, 0}))
+				want[fmt.Sprint(Combine, Item{code, -1})] = 1
+			}
+			want[fmt.Sprint(Correct, Item{code, -1})] = 1
 		}
 		if d := cmp.Diff(want, seen); d != "" {
 			t.Fatalf("tasks (-want +got):\n%s", d)
@@ -160,11 +179,11 @@ func TestPacking(t *testing.T) {
 
 func TestPlanPhases(t *testing.T) {
 	keys := func(from, to Step) []string {
-		p, err := NewPlan("g", from, to, []string{"a", "b"}, DefaultLimits)
+		p, err := NewPlan("g", from, to, []string{"a", "b", "c"}, DefaultLimits)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p = p.Extend([]Needs{{Code: "a"}, {Code: "b", Parts: 2}})
+		p = p.Extend([]Needs{{Code: "a"}, {Code: "b", Parts: 2, Combines: 2, Reduces: 2}, {Code: "c", Reduces: 2}})
 		var keys []string
 		for _, j := range p.Jobs {
 			keys = append(keys, j.Key)
@@ -178,8 +197,9 @@ func TestPlanPhases(t *testing.T) {
 		{Scan, Scan, []string{"scan"}},
 		{Scan, Configure, []string{"scan", "configure"}},
 		{Compute, Compute, []string{"compute", "parts.b", "combine.b", "correct.b"}},
-		{Test, Catalog, []string{"test", "catalog"}},
-		{Configure, Test, []string{"configure", "compute", "test", "parts.b", "combine.b", "correct.b", "test.b"}},
+		{Catalog, Catalog, []string{"catalog"}},
+		{Test, Catalog, []string{"test", "catalog", "reduce.b", "test.b", "catalog.b", "reduce.c", "test.c", "catalog.c"}},
+		{Configure, Test, []string{"configure", "compute", "test", "parts.b", "combine.b", "correct.b", "reduce.b", "test.b", "compute.c", "reduce.c", "test.c"}},
 	} {
 		if d := cmp.Diff(c.want, keys(c.from, c.to)); d != "" {
 			t.Errorf("%s to %s:\n%s", c.from, c.to, d)

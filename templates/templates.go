@@ -26,7 +26,7 @@ const suffix = ".sbatch"
 
 // Steps returns the names of the steps that have a template, in the order in which they run.
 func Steps() []string {
-	return []string{"scan", "configure", "advance", "compute", "parts", "combine", "correct", "test", "client", "catalog", "recover"}
+	return []string{"scan", "configure", "advance", "compute", "parts", "combine", "correct", "reduce", "test", "client", "catalog", "recover"}
 }
 
 // Data is what a template is filled from. Empty partition, QoS and account leave the choice to SLURM.
