@@ -32,7 +32,7 @@ func isFolder(path string) (bool, error) {
 	if !info.IsDir() {
 		return false, nil
 	}
-	if _, err := os.Stat(filepath.Join(path, ".zmetadata")); err != nil {
+	if _, err := os.Stat(filepath.Join(path, refparquet.MetadataFile)); err != nil {
 		return false, fmt.Errorf("%s is no parquet store: %w", path, err)
 	}
 	return true, nil

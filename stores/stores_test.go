@@ -3,6 +3,7 @@ package stores
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -339,5 +340,23 @@ func TestXarrayReadsBothKinds(t *testing.T) {
 		if d := fmt.Sprint(got["decoded"]); d != "[2000-01-02T00:00:00.000000000 0.5]" {
 			t.Errorf("%s: decoded %s", path, d)
 		}
+	}
+}
+
+// The digest tells a store from an edited one, and is that of the bytes.
+func TestDigest(t *testing.T) {
+	e := makeExample(t)
+	for path, name := range map[string]string{e.json: e.json, e.parquet: filepath.Join(e.parquet, ".zmetadata")} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Digest(path)
+		if want := fmt.Sprintf("%x", sha256.Sum256(b)); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", path, got, err, want)
+		}
+	}
+	if _, err := Digest(filepath.Dir(e.json)); err == nil {
+		t.Error("a folder that is no store has a digest")
 	}
 }

@@ -39,7 +39,7 @@ type Product struct {
 	Store          string // absolute path or URL
 	Kind           Kind
 	StoreBytes     int64
-	StoreDigest    string // SHA-256 in hexadecimal; of the file for JSON, of the provenance for parquet
+	StoreDigest    string // SHA-256 in hexadecimal, as stores.Digest has it
 	RemoteProtocol string // fsspec's name of how the source files are reached: "file", "https"
 
 	Dataset virtual.Dataset

@@ -114,7 +114,7 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	if p.StoreBytes, err = size(latest.Path); err != nil {
 		return Product{}, err
 	}
-	if p.StoreDigest, err = doc.Digest(); err != nil {
+	if p.StoreDigest, err = stores.Digest(latest.Path); err != nil {
 		return Product{}, err
 	}
 	if p.Cover, err = Describe(ctx, figure.FromStore(s, files.Fetch)); err != nil {

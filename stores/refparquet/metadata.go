@@ -12,7 +12,8 @@ import (
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
-const metadataName = ".zmetadata"
+// MetadataFile is the file of a store that describes it. It is written last: a folder with it is a store.
+const MetadataFile = ".zmetadata"
 
 // WriteMetadata writes the store's .zmetadata, which makes it one: it is written last, and in one
 // piece. It replaces what is there.
@@ -43,7 +44,7 @@ func writeMetadata(dir string, m zarr.Metadata, recordSize int) error {
 	b = strconv.AppendInt(b, int64(recordSize), 10)
 	b = append(b, '}', '\n')
 
-	f, err := os.CreateTemp(dir, metadataName+".*")
+	f, err := os.CreateTemp(dir, MetadataFile+".*")
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func writeMetadata(dir string, m zarr.Metadata, recordSize int) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, metadataName))
+		err = os.Rename(f.Name(), filepath.Join(dir, MetadataFile))
 	}
 	if err == nil {
 		err = syncFile(dir)
@@ -69,7 +70,7 @@ func writeMetadata(dir string, m zarr.Metadata, recordSize int) error {
 
 // readMetadata reads a store's .zmetadata. Its values are objects; some writers have them as strings of JSON.
 func readMetadata(dir string) (m zarr.Metadata, recordSize int, err error) {
-	name := filepath.Join(dir, metadataName)
+	name := filepath.Join(dir, MetadataFile)
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, 0, err
