@@ -1,9 +1,7 @@
 package zarr
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -11,65 +9,48 @@ import (
 )
 
 // Reduction is what is left of an array when one axis is reduced: for each cell of the other axes
-// the sum, number, smallest and largest of the elements that are not NaN. Reductions of pieces of the axis merge.
+// the sum and number of the elements that are not NaN. Reductions of pieces of the axis merge.
 //
-// Sums are carried in twice the precision of a float64, so that they don't depend on how the axis
-// was split, unless values differ by more than 2^50 or so.
+// Sums are carried in twice the precision of a float64. Those of integers and of 32-bit floats that differ by less than a
+// factor of 2^50 or so are exact, and so don't depend on how the axis was split; others may in their last bit.
 type Reduction struct {
 	Shape      []int64 // of the array, without the reduced axis
 	Sum, Carry []float64
 	Count      []uint32
-	Min, Max   []float64 // +Inf and -Inf where Count is 0
 }
 
 // cellBytes is the memory of one cell.
-const cellBytes = 4*8 + 4
+const cellBytes = 2*8 + 4
 
 func newReduction(shape []int64) *Reduction {
 	n := product(shape)
-	r := &Reduction{Shape: shape, Sum: make([]float64, n), Carry: make([]float64, n), Count: make([]uint32, n), Min: make([]float64, n), Max: make([]float64, n)}
-	for i := range r.Min {
-		r.Min[i], r.Max[i] = math.Inf(1), math.Inf(-1)
-	}
-	return r
+	return &Reduction{Shape: shape, Sum: make([]float64, n), Carry: make([]float64, n), Count: make([]uint32, n)}
 }
 
 // addRow takes values into the cells from to on, one each.
 func (r *Reduction) addRow(to int64, values []float64) {
 	n := len(values)
-	sum, carry, count, least, most := r.Sum[to:][:n], r.Carry[to:][:n], r.Count[to:][:n], r.Min[to:][:n], r.Max[to:][:n]
+	sum, carry, count := r.Sum[to:][:n], r.Carry[to:][:n], r.Count[to:][:n]
 	for i, v := range values {
 		if v != v {
 			continue
 		}
 		sum[i], carry[i] = addTwice(sum[i], carry[i], v)
 		count[i]++
-		if v < least[i] {
-			least[i] = v
-		}
-		if v > most[i] {
-			most[i] = v
-		}
 	}
 }
 
 // addCell takes values into one cell.
 func (r *Reduction) addCell(to int64, values []float64) {
-	sum, carry, count, least, most := r.Sum[to], r.Carry[to], r.Count[to], r.Min[to], r.Max[to]
+	sum, carry, count := r.Sum[to], r.Carry[to], r.Count[to]
 	for _, v := range values {
 		if v != v {
 			continue
 		}
 		sum, carry = addTwice(sum, carry, v)
 		count++
-		if v < least {
-			least = v
-		}
-		if v > most {
-			most = v
-		}
 	}
-	r.Sum[to], r.Carry[to], r.Count[to], r.Min[to], r.Max[to] = sum, carry, count, least, most
+	r.Sum[to], r.Carry[to], r.Count[to] = sum, carry, count
 }
 
 // addTwice adds v to a sum in twice the precision (Knuth's TwoSum, with the carry taken along).
@@ -95,7 +76,6 @@ func (r *Reduction) Merge(o *Reduction) error {
 		}
 		r.Sum[i], r.Carry[i] = addTwice(r.Sum[i], r.Carry[i]+o.Carry[i], o.Sum[i])
 		r.Count[i] += o.Count[i]
-		r.Min[i], r.Max[i] = min(r.Min[i], o.Min[i]), max(r.Max[i], o.Max[i])
 	}
 	return nil
 }
@@ -339,51 +319,4 @@ func offsets(at, block, origin, shape []int64) []int64 {
 		}
 	}
 	return out
-}
-
-var reductionMagic = [8]byte{'k', 'e', 'r', 'b', 'r', 'e', 'd', '1'}
-
-// MarshalBinary is the form in which a task of an array hands its piece on.
-func (r *Reduction) MarshalBinary() ([]byte, error) {
-	var b bytes.Buffer
-	b.Write(reductionMagic[:])
-	for _, v := range []any{int64(len(r.Shape)), r.Shape, r.Sum, r.Carry, r.Count, r.Min, r.Max} {
-		if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-			return nil, err
-		}
-	}
-	return b.Bytes(), nil
-}
-
-// UnmarshalBinary is the inverse of MarshalBinary.
-func (r *Reduction) UnmarshalBinary(data []byte) error {
-	bad := fmt.Errorf("not a reduction")
-	if len(data) < 16 || !bytes.Equal(data[:8], reductionMagic[:]) {
-		return bad
-	}
-	rank := int64(binary.LittleEndian.Uint64(data[8:]))
-	data = data[16:]
-	if rank < 0 || rank > maxAxes || int64(len(data)) < 8*rank {
-		return bad
-	}
-	shape, cells := make([]int64, rank), int64(1)
-	for d := range shape {
-		shape[d] = int64(binary.LittleEndian.Uint64(data[8*d:]))
-		if shape[d] < 0 || shape[d] > 0 && cells > int64(len(data))/shape[d] {
-			return bad
-		}
-		cells *= shape[d]
-	}
-	data = data[8*rank:]
-	if int64(len(data)) != cells*cellBytes {
-		return bad
-	}
-	*r = *newReduction(shape)
-	in := bytes.NewReader(data)
-	for _, v := range []any{r.Sum, r.Carry, r.Count, r.Min, r.Max} {
-		if err := binary.Read(in, binary.LittleEndian, v); err != nil {
-			return fmt.Errorf("%w: %w", bad, err)
-		}
-	}
-	return nil
 }
