@@ -106,7 +106,11 @@ func runInit(ctx context.Context, group string, opts initOptions, env environmen
 	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "DATASET\tFILES\tSIZE\tFIRST\tLAST")
 	for _, d := range list {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", d.Definition.Code, d.Definition.Files, byteSize(d.Definition.Bytes),
+		size := byteSize(d.Definition.Bytes)
+		if d.Definition.Bytes == 0 { // servers are not asked before scan
+			size = "-"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", d.Definition.Code, d.Definition.Files, size,
 			d.Sources[0].URL, d.Sources[len(d.Sources)-1].URL)
 	}
 	if err := t.Flush(); err != nil {

@@ -33,6 +33,8 @@ func expand(ctx context.Context, pattern, base string) ([]workdirs.Source, error
 	var paths []string
 	var err error
 	switch ext := filepath.Ext(pattern); {
+	case isURL(pattern) && strings.ContainsAny(pattern, "*["):
+		return nil, errors.New("a server's files can't be searched by a pattern: give a list of their URLs, one a line, in a .txt file")
 	case isURL(pattern):
 		return []workdirs.Source{{URL: pattern}}, nil
 	case (ext == ".txt" || ext == ".csv") && !strings.ContainsAny(pattern, "*?["):

@@ -62,6 +62,9 @@ func TestLatest(t *testing.T) {
 	if _, err := expand(t.Context(), "latest/*.nc", root); err == nil {
 		t.Error("a link to itself is accepted")
 	}
+	if _, err := expand(t.Context(), "https://example.org/*.nc", root); err == nil {
+		t.Error("a pattern on a server is accepted")
+	}
 }
 
 // A list of thousands of paths keeps its order; one that is not there is named.
