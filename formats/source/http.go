@@ -51,7 +51,7 @@ type remote struct {
 	requests, bytes atomic.Int64
 }
 
-func openHTTP(ctx context.Context, url string, opts Options) (Source, error) {
+func newRemote(ctx context.Context, url string, opts Options) *remote {
 	r := &remote{ctx: ctx, url: url, header: opts.Header.Clone(), stall: orElse(opts.Stall, time.Minute), retries: orElse(opts.Retries, 4)}
 	if r.header == nil {
 		r.header = make(http.Header)
@@ -62,6 +62,11 @@ func openHTTP(ctx context.Context, url string, opts Options) (Source, error) {
 	// Compressed on the way, the bytes wouldn't be those that a range counts.
 	r.header.Set("Accept-Encoding", "identity")
 	r.client = r.newClient(opts)
+	return r
+}
+
+func openHTTP(ctx context.Context, url string, opts Options) (Source, error) {
+	r := newRemote(ctx, url, opts)
 	head, err := r.open()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", url, err)
@@ -224,12 +229,8 @@ func (r *remote) check(resp *http.Response, off, want int64, first bool) (int64,
 			return 0, fmt.Errorf("%w: it has no byte %d any more", ErrChanged, off)
 		}
 		return 0, fmt.Errorf("HTTP status %s", resp.Status)
-	case http.StatusNotFound, http.StatusGone:
-		return 0, fmt.Errorf("HTTP status %s: %w", resp.Status, fs.ErrNotExist)
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return 0, fmt.Errorf("HTTP status %s: %w; is a token needed?", resp.Status, fs.ErrPermission)
 	default:
-		return 0, fmt.Errorf("HTTP status %s", resp.Status)
+		return 0, statusError(resp)
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return 0, fmt.Errorf("%w: it sends parts with content encoding %q, though asked not to", ErrNoRanges, enc)
@@ -250,6 +251,17 @@ func (r *remote) check(resp *http.Response, off, want int64, first bool) (int64,
 		return 0, fmt.Errorf("%w: it was %v, it is %v", ErrChanged, r.id, id)
 	}
 	return n, nil
+}
+
+// statusError is what a status says that is no answer.
+func statusError(resp *http.Response) error {
+	switch resp.StatusCode {
+	case http.StatusNotFound, http.StatusGone:
+		return fmt.Errorf("HTTP status %s: %w", resp.Status, fs.ErrNotExist)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("HTTP status %s: %w; is a token needed?", resp.Status, fs.ErrPermission)
+	}
+	return fmt.Errorf("HTTP status %s", resp.Status)
 }
 
 // pinned reports whether a later answer can be of the same content. An answer may say less than the
