@@ -7,14 +7,14 @@ func (p Part) Check(dst string) error {
 	if err != nil {
 		return err
 	}
-	c := &combiner{dst: dst, parts: []Part{p}, coder: coder, opts: CombineOptions{Digests: true}}
+	c := &combiner{dst: dst, parts: []Part{p}, opts: CombineOptions{Digests: true}}
 	for i := range p.Manifest.Records {
 		if _, err := c.locate(&claim{whole: &p.Manifest.Records[i]}); err != nil {
 			return err
 		}
 	}
 	for _, f := range p.Manifest.Fragments {
-		if err := c.readFragment(fragmentOf{0, f}, &rows{}); err != nil {
+		if err := c.readFragment(fragmentOf{0, f}, coder, &rows{}); err != nil {
 			return err
 		}
 	}

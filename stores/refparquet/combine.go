@@ -1,12 +1,12 @@
 package refparquet
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +42,7 @@ type Summary struct {
 type claim struct {
 	whole     *Record
 	part      int    // of whole
-	src       string // where whole is, "" when it is in place already
+	src       string // where whole is, "" when it is in place already; or where what was merged lies until all is proven
 	fragments []fragmentOf
 }
 
@@ -52,10 +52,11 @@ type fragmentOf struct {
 }
 
 // Combine makes one store's records in dst of those of its parts. First it proves that they are
-// complete: each chunk of each array from exactly one part. Only then are whole records renamed into
-// place and shared ones merged. It never reads a whole record (but for Digests), so its cost
-// is that of the renames and fragments. What concerns other arrays than the given is left alone,
-// so that several calls may share the arrays of one store.
+// complete: each chunk of each array from exactly one part. Only then are they put into place: whole records
+// by a rename, those that parts share as merged. It never reads a whole record (but for Digests), so its cost is that of a
+// rename for each record, and of writing those anew that parts share, at most one for each array and part. What
+// concerns other arrays than the given is left alone, so that several calls, also at the same time, may share the arrays of
+// one store; [FinishCombine] tells whether all have done their share.
 //
 // A call that was interrupted may be made again and ends with the same files.
 func Combine(ctx context.Context, dst string, parts []Part, arrays []virtual.Array, opts CombineOptions) (Summary, error) {
@@ -67,18 +68,24 @@ func Combine(ctx context.Context, dst string, parts []Part, arrays []virtual.Arr
 	if err != nil {
 		return sum, err
 	}
-	dst = filepath.Clean(dst)
-	c := &combiner{dst: dst, parts: parts, opts: opts}
-	if c.coder, err = newCoder(); err != nil {
-		return sum, err
-	}
-	if c.encoder, err = newEncoder(); err != nil {
-		return sum, err
-	}
+	c := &combiner{dst: filepath.Clean(dst), parts: parts, opts: opts}
+	var shared []merge
+	defer func() {
+		for _, m := range shared {
+			if m.claim.src != "" {
+				_ = os.Remove(m.claim.src) // it never got its place
+			}
+		}
+	}()
 	for i, a := range arrays {
-		if err := c.check(ctx, a, claims[i], &sum); err != nil {
+		list, err := c.check(ctx, a, claims[i], &sum)
+		if err != nil {
 			return sum, err
 		}
+		shared = append(shared, list...)
+	}
+	if err := c.mergeAll(ctx, shared); err != nil {
+		return sum, err
 	}
 	for i, a := range arrays {
 		if err := c.place(ctx, a, claims[i], &sum); err != nil {
@@ -155,36 +162,31 @@ func collect(parts []Part, arrays []virtual.Array, recordSize int) ([]map[int64]
 }
 
 type combiner struct {
-	dst     string
-	parts   []Part
-	opts    CombineOptions
-	coder   *coder
-	encoder *encoder
-	buf     bytes.Buffer
-	rows    rows
+	dst   string
+	parts []Part
+	opts  CombineOptions
 }
 
-// check proves that array a is complete, from the manifests and the sizes of the files, and merges
-// the records that parts share.
-func (c *combiner) check(ctx context.Context, a virtual.Array, claims map[int64]*claim, sum *Summary) error {
+// check proves that array a is complete, from the manifests and the sizes of the files. It answers the records that parts share,
+// which are to be merged.
+func (c *combiner) check(ctx context.Context, a virtual.Array, claims map[int64]*claim, sum *Summary) (shared []merge, err error) {
 	count := a.Grid.Count()
 	var g errgroup.Group
 	g.SetLimit(16)
 	for n := range recordsOf(count, c.opts.RecordSize) {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, cmp.Or(g.Wait(), err)
 		}
 		want := rowsOf(count, n, c.opts.RecordSize)
 		k := claims[n]
 		switch {
 		case k == nil:
-			return fmt.Errorf("variable %s, record %d (chunks from %s): no part has it", a.Path, n, zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)))
+			err = fmt.Errorf("variable %s, record %d (chunks from %s): no part has it", a.Path, n, zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)))
 		case k.whole != nil && len(k.fragments) > 0:
-			return fmt.Errorf("variable %s, record %d: part %s has all of it and part %s some", a.Path, n, c.parts[k.part].Name, c.parts[k.fragments[0].part].Name)
+			err = fmt.Errorf("variable %s, record %d: part %s has all of it and part %s some", a.Path, n, c.parts[k.part].Name, c.parts[k.fragments[0].part].Name)
+		case k.whole != nil && k.whole.Rows != want:
+			err = fmt.Errorf("variable %s, record %d: part %s has %d chunks in it, and there must be %d: make the part again", a.Path, n, c.parts[k.part].Name, k.whole.Rows, want)
 		case k.whole != nil:
-			if k.whole.Rows != want {
-				return fmt.Errorf("variable %s, record %d: part %s has %d chunks in it, and there must be %d: make the part again", a.Path, n, c.parts[k.part].Name, k.whole.Rows, want)
-			}
 			sum.Missing += int64(k.whole.Missing)
 			sum.References += int64(k.whole.Rows - k.whole.Missing)
 			g.Go(func() (err error) {
@@ -198,97 +200,18 @@ func (c *combiner) check(ctx context.Context, a virtual.Array, claims map[int64]
 				sum.Missing += int64(f.Missing)
 				sum.References += int64(f.Rows - f.Missing)
 			}
+			m := merge{a, n, k}
 			if rows != want {
-				return c.explain(a, n, k, rows, want)
+				err = c.explain(m, rows, want)
+				break
 			}
-			if err := c.writeMerged(a, n, k); err != nil {
-				return err
-			}
+			shared = append(shared, m)
+		}
+		if err != nil {
+			return nil, cmp.Or(g.Wait(), err)
 		}
 	}
-	return g.Wait()
-}
-
-// explain says which chunk is missing, or in two parts.
-func (c *combiner) explain(a virtual.Array, n int64, k *claim, have, want int) error {
-	if err := c.merge(a, n, k); err != nil {
-		return err
-	}
-	next := int32(0)
-	for _, w := range c.rows.list {
-		if w.n != next {
-			break
-		}
-		next++
-	}
-	chunk := zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)+int64(next))
-	return fmt.Errorf("variable %s, chunk %s: no part has it; record %d has %d of %d chunks", a.Path, chunk, n, have, want)
-}
-
-// merge reads the fragments of a record into c.rows, in order.
-func (c *combiner) merge(a virtual.Array, n int64, k *claim) error {
-	c.rows.reset()
-	for _, f := range k.fragments {
-		if err := c.readFragment(f, &c.rows); err != nil {
-			return err
-		}
-	}
-	if err := c.rows.sort(); err != nil {
-		if d, ok := err.(*duplicate); ok {
-			return c.both(a, n, k, d)
-		}
-		return fmt.Errorf("variable %s, record %d: %w", a.Path, n, err)
-	}
-	if want := rowsOf(a.Grid.Count(), n, c.opts.RecordSize); len(c.rows.list) > 0 && int(c.rows.list[len(c.rows.list)-1].n) >= want {
-		return fmt.Errorf("variable %s, record %d: a fragment has a row beyond the grid", a.Path, n)
-	}
-	return nil
-}
-
-func (c *combiner) readFragment(f fragmentOf, r *rows) error {
-	s, err := openFragments(c.parts[f.part].Dir, c.coder)
-	if err != nil {
-		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
-	}
-	defer func() { _ = s.close() }() // it was only read
-	if err := s.read(f.Fragment, r); err != nil {
-		return fmt.Errorf("part %s: %w", c.parts[f.part].Name, err)
-	}
-	return nil
-}
-
-// both says which parts have a chunk.
-func (c *combiner) both(a virtual.Array, n int64, k *claim, d *duplicate) error {
-	var who []string
-	for _, f := range k.fragments {
-		var r rows
-		if err := c.readFragment(f, &r); err != nil {
-			return err
-		}
-		if slices.ContainsFunc(r.list, func(w row) bool { return w.n == d.n }) {
-			who = append(who, c.parts[f.part].Name)
-		}
-	}
-	chunk := zarr.AppendKey(nil, a.Grid, n*int64(c.opts.RecordSize)+int64(d.n))
-	return fmt.Errorf("variable %s, chunk %s: parts %s both have it: %s, and %s", a.Path, chunk, strings.Join(who, " and "), d.first, d.second)
-}
-
-// temporary ends the names of merged records until all is proven.
-const temporary = ".tmp"
-
-// writeMerged merges a shared record and leaves it beside its place.
-func (c *combiner) writeMerged(a virtual.Array, n int64, k *claim) error {
-	if err := c.merge(a, n, k); err != nil {
-		return err
-	}
-	name := filepath.Join(c.dst, recordPath(a.Path, n)) + temporary
-	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return fmt.Errorf("combine: %w", err)
-	}
-	if _, err := writeRecord(name, c.encoder, &c.buf, &c.rows, 0); err != nil {
-		return fmt.Errorf("variable %s, record %d: %w", a.Path, n, err)
-	}
-	return nil
+	return shared, g.Wait()
 }
 
 // locate checks that a whole record is where its part says, or already in place, and returns its
@@ -325,7 +248,7 @@ func (c *combiner) locate(k *claim) (string, error) {
 	return name, nil
 }
 
-// place renames and merges the records of a, in ascending order.
+// place renames the records of a to their places, in ascending order.
 func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]*claim, sum *Summary) error {
 	if len(claims) == 0 {
 		return nil
@@ -336,39 +259,36 @@ func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]
 	}
 	var g errgroup.Group
 	g.SetLimit(16)
-	order := make([]int64, 0, len(claims))
-	for n := range claims {
-		order = append(order, n)
-	}
-	slices.Sort(order)
-	for _, n := range order {
+	for _, n := range slices.Sorted(maps.Keys(claims)) {
 		if err := ctx.Err(); err != nil {
 			return cmp.Or(g.Wait(), err)
 		}
 		k := claims[n]
-		name := filepath.Join(c.dst, recordPath(a.Path, n))
 		if k.whole != nil {
 			sum.Moved++
-			if k.src == "" {
-				continue
-			}
-			g.Go(func() error {
-				if err := os.Rename(k.src, name); err != nil {
-					return fmt.Errorf("part %s: %w", c.parts[k.part].Name, err)
-				}
-				return nil
-			})
+		} else {
+			sum.Merged++
+		}
+		if k.src == "" {
 			continue
 		}
-		sum.Merged++
 		g.Go(func() error {
-			err := syncFile(name + temporary)
-			if err == nil {
-				err = os.Rename(name+temporary, name)
+			if k.whole == nil {
+				if err := syncFile(k.src); err != nil {
+					return fmt.Errorf("combine: %w", err)
+				}
+			}
+			err := os.Rename(k.src, filepath.Join(c.dst, recordPath(a.Path, n)))
+			if errors.Is(err, fs.ErrNotExist) && k.whole != nil { // another call may have been faster
+				var at string
+				if at, err = c.locate(k); err == nil && at != "" {
+					err = fmt.Errorf("%s can't be renamed: %w", at, fs.ErrNotExist)
+				}
 			}
 			if err != nil {
-				return fmt.Errorf("combine: %w", err)
+				return fmt.Errorf("variable %s, record %d: %w", a.Path, n, err)
 			}
+			k.src = ""
 			return nil
 		})
 	}
@@ -383,4 +303,40 @@ func (c *combiner) place(ctx context.Context, a virtual.Array, claims map[int64]
 			return nil
 		}
 	}
+}
+
+// FinishCombine ends the combining of arrays in dst. It proves that each array has all its records, and no others, by their names:
+// [Combine] has put them there whole. What is left of calls that were killed is removed.
+func FinishCombine(dst string, arrays []virtual.Array, recordSize int) error {
+	for _, a := range arrays {
+		dir := filepath.Join(dst, filepath.FromSlash(a.Path))
+		want := recordsOf(a.Grid.Count(), recordSize)
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) && want == 0 {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("variable %s: %w", a.Path, err)
+		}
+		there := make(map[string]bool, len(entries))
+		for _, e := range entries {
+			switch name := e.Name(); {
+			case strings.HasPrefix(name, ".") && strings.Contains(name, temporary):
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					return fmt.Errorf("variable %s: %w", a.Path, err)
+				}
+			case e.Type().IsRegular():
+				there[name] = true
+			}
+		}
+		for n := range want {
+			if name := recordName(n); !there[name] {
+				return fmt.Errorf("variable %s: %s is missing, of %d records", a.Path, name, want)
+			}
+		}
+		if int64(len(there)) > want {
+			return fmt.Errorf("variable %s: there are %d files instead of %d records", a.Path, len(there), want)
+		}
+	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
@@ -320,9 +321,7 @@ func TestCombineRefuses(t *testing.T) {
 		_, err := Combine(t.Context(), dst, parts, arrays, CombineOptions{RecordSize: 4})
 		if err != nil {
 			for name := range tree(t, dst) {
-				if !strings.HasSuffix(name, temporary) {
-					t.Errorf("%s was put in place before the error", name)
-				}
+				t.Errorf("%s is there after the error", name)
 			}
 		}
 		return err
@@ -393,28 +392,63 @@ func TestCombineRefuses(t *testing.T) {
 	}
 }
 
-// Two arrays of one store may be combined by two calls.
+// The arrays of one store may be combined by several calls, side by side; whether all of it is there, and nothing else, is found out.
 func TestCombineSomeArrays(t *testing.T) {
 	arrays := append(oneArray(10), oneArray(6)...)
 	arrays[1].Path = "pr"
-	w, dir := create(t, arrays, 4)
-	put(t, w, 0, 10, "/a.nc")
-	if err := w.Missing(1, 0, 6); err != nil {
+	serial, whole := create(t, arrays, 4)
+	put(t, serial, 0, 10, "/a.nc")
+	if err := errors.Join(serial.Missing(1, 0, 6), serial.Finish()); err != nil {
 		t.Fatal(err)
 	}
-	m, err := w.FinishPart()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, dst := tree(t, dir), t.TempDir()
-	for _, a := range arrays {
-		if _, err := Combine(t.Context(), dst, []Part{{"a", dir, m}}, []virtual.Array{a}, CombineOptions{RecordSize: 4}); err != nil {
+	want := tree(t, whole)
+	var parts []Part
+	for p := range int64(2) {
+		w, dir := create(t, arrays, 4)
+		put(t, w, 5*p, 5*p+5, "/a.nc")
+		if err := w.Missing(1, 3*p, 3); err != nil {
 			t.Fatal(err)
 		}
+		m, err := w.FinishPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, Part{fmt.Sprint(p), dir, m})
+	}
+	dst := t.TempDir()
+	combine := func(a virtual.Array) error {
+		_, err := Combine(t.Context(), dst, parts, []virtual.Array{a}, CombineOptions{RecordSize: 4})
+		return err
+	}
+	if err := combine(arrays[0]); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, FinishCombine(dst, arrays, 4), "pr")
+	var g errgroup.Group
+	for i := range 4 { // the first again, and each twice
+		g.Go(func() error { return combine(arrays[i%2]) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dst, "pr", ".refs.0.parq"+temporary+"KILLED")
+	if err := os.WriteFile(left, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := FinishCombine(dst, arrays, 4); err != nil {
+		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, tree(t, dst)); d != "" {
 		t.Fatal(d)
 	}
+	if err := os.WriteFile(filepath.Join(dst, "pr", recordName(2)), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, FinishCombine(dst, arrays, 4), "pr", "3 files")
+	if err := os.Remove(filepath.Join(dst, "tas", recordName(1))); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, FinishCombine(dst, arrays, 4), "tas", "refs.1.parq")
 }
 
 func TestCombineStops(t *testing.T) {

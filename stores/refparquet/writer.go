@@ -121,8 +121,10 @@ func recordsOf(count int64, recordSize int) int64 {
 
 // recordPath is the path of a record below the store's folder.
 func recordPath(array string, n int64) string {
-	return filepath.Join(filepath.FromSlash(array), "refs."+strconv.FormatInt(n, 10)+".parq")
+	return filepath.Join(filepath.FromSlash(array), recordName(n))
 }
+
+func recordName(n int64) string { return "refs." + strconv.FormatInt(n, 10) + ".parq" }
 
 // Put says that chunk index of the array (its place in Create's list) is ref. Inline bytes are kept
 // until they are written and must not change.
