@@ -4,6 +4,7 @@
 package cf
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -30,6 +31,30 @@ const (
 func Text(a *virtual.Array, name string) string {
 	s, _ := cdm.Lookup(a.Attributes, name).(string)
 	return strings.TrimSpace(s)
+}
+
+// Numbers is a numeric attribute of a, of one value or several; nil when it is missing or no number.
+func Numbers(a *virtual.Array, name string) []float64 {
+	v := reflect.ValueOf(cdm.Lookup(a.Attributes, name))
+	float := reflect.TypeFor[float64]()
+	if v.Kind() != reflect.Slice {
+		if v.IsValid() && v.CanConvert(float) && v.Kind() != reflect.String {
+			return []float64{v.Convert(float).Float()}
+		}
+		return nil
+	}
+	var out []float64
+	for i := range v.Len() {
+		e := v.Index(i)
+		if e.Kind() == reflect.Interface {
+			e = e.Elem()
+		}
+		if !e.IsValid() || !e.CanConvert(float) {
+			return nil
+		}
+		out = append(out, e.Convert(float).Float())
+	}
+	return out
 }
 
 // Name is the array's own name, without its groups.

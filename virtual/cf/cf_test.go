@@ -1,6 +1,7 @@
 package cf
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
@@ -106,5 +107,20 @@ func TestAuxiliary(t *testing.T) {
 	}
 	if !IsFlag(&ds.Arrays[4]) || IsFlag(&ds.Arrays[5]) {
 		t.Error("flags are not told from quantities")
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		want  []float64
+	}{
+		{float32(0.5), []float64{0.5}}, {int8(-3), []float64{-3}}, {uint64(7), []float64{7}}, {[]int16{1, 2}, []float64{1, 2}},
+		{[]any{1.5, int64(2)}, []float64{1.5, 2}}, {"46.5", nil}, {nil, nil}, {[]string{"1"}, nil}, {true, nil},
+	} {
+		a := virtual.Array{Attributes: []cdm.Attribute{{Name: "x", Value: c.value}}}
+		if got := Numbers(&a, "x"); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v", c.value, got)
+		}
 	}
 }
