@@ -166,6 +166,9 @@ type Placement struct {
 	Throttle  int // most tasks at once; 0: no limit
 }
 
+// ErrNoAccount says that the site wants an account, and that none is known.
+var ErrNoAccount = errors.New("an account is required: give it with --account, or as account in the site's file")
+
 // Check reports why w could never start at the site as it stands, naming the limit and what it is. SLURM itself
 // takes most such requests, and leaves them pending for ever. A nil error promises nothing: a profile may be incomplete.
 func (s *Site) Check(w Placement) error {
@@ -180,7 +183,7 @@ func (s *Site) Check(w Placement) error {
 		refuse("no time asked for")
 	}
 	if s.AccountRequired && w.Account == "" {
-		refuse("an account is required: give it with --account, or as account in the site's file")
+		refuse("%w", ErrNoAccount)
 	}
 	if s.MaxArraySize > 0 && w.MaxIndex >= s.MaxArraySize {
 		refuse("array index %d is over MaxArraySize %d (highest index %d)", w.MaxIndex, s.MaxArraySize, s.MaxArraySize-1)
@@ -240,6 +243,9 @@ func (s *Site) Choose(w Placement) (Placement, error) {
 	w.Tasks = max(w.Tasks, 1)
 	w.Request.Memory = cmp.Or(w.Request.Memory, int64(s.MemoryPerCPU)*int64(w.Request.CPUs))
 	w.Throttle = lower(w.Throttle, s.Throttle)
+	if s.AccountRequired && w.Account == "" {
+		return w, fmt.Errorf("site %s: %w", s.Name, ErrNoAccount)
+	}
 	var errs []error
 	for _, c := range s.candidates(w) {
 		err := s.Check(c)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -17,6 +18,7 @@ type rerunOptions struct {
 	indices string
 	memory  string
 	time    string
+	place   placeOptions
 	wait    bool
 	json    bool
 }
@@ -29,20 +31,22 @@ func newRerunCommand(env environment) *cli.Command {
 		ArgsUsage: "GROUP|RUN",
 		Description: `Submits exactly the failed indices of the newest run, or those named, as new arrays. What waits for them is re-pointed;
 what followed them is run again; finished parts are not computed again. It works also when the scheduler has forgotten the jobs.
+--account, --partition and --qos hold for all that the run submits from then on.
 
 Example:
    kerb rerun ocean -w /gws/me/work
    kerb rerun ocean -w /gws/me/work --job compute --indices 3,7-9 --mem 8G --time 2h`,
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			workdirFlag(&opts.workdir),
 			&cli.BoolFlag{Name: "failed", Usage: "all that failed (what is meant when no --job is given)", Destination: &opts.failed},
 			&cli.StringFlag{Name: "job", Usage: "the `JOB`: its key in the plan (compute, parts.CODE) or the scheduler's id", Destination: &opts.job},
 			&cli.StringFlag{Name: "indices", Usage: "array indices of the job, as `3,7-9`; without: those that failed", Destination: &opts.indices},
 			&cli.StringFlag{Name: "mem", Usage: "memory of each task, as `8G`", Destination: &opts.memory},
 			&cli.StringFlag{Name: "time", Usage: "wall time of each task, as `2h` or 02:00:00", Destination: &opts.time},
+		}, opts.place.flags(), []cli.Flag{
 			&cli.BoolFlag{Name: "wait", Usage: "drive the run from here and wait for its end", Destination: &opts.wait},
 			jsonFlag(&opts.json),
-		},
+		}),
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 1, 1)
 			if err != nil {
@@ -98,6 +102,9 @@ func runRerun(ctx context.Context, group string, opts rerunOptions, env environm
 	if len(entries) == 0 {
 		fmt.Fprintf(env.stdout, "run %s of group %s: nothing has failed\n", o.info.ID, o.info.Group)
 		return nil
+	}
+	if err := o.move(ctx, opts.place); err != nil {
+		return err
 	}
 	if err := o.run.Unstop(); err != nil {
 		return err

@@ -24,6 +24,7 @@ type submitOptions struct {
 	from, to  string
 	scheduler string
 	site      string
+	place     placeOptions
 	dryRun    bool
 	wait      bool
 	json      bool
@@ -41,18 +42,19 @@ With --scheduler local this process runs the jobs, and so always waits.
 
 Example:
    kerb submit ocean -w /gws/me/work --dry-run
-   kerb submit ocean -w /gws/me/work --site lotus2
+   kerb submit ocean -w /gws/me/work --site lotus2 --account mygws
    kerb submit ocean -w /gws/me/work --scheduler local --from compute`,
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			workdirFlag(&opts.workdir),
 			&cli.StringFlag{Name: "from", Usage: "the first `PHASE`: scan, configure, compute, test or catalog", Value: "scan", Destination: &opts.from},
 			&cli.StringFlag{Name: "to", Usage: "the last `PHASE`", Value: "catalog", Destination: &opts.to},
 			&cli.StringFlag{Name: "scheduler", Usage: "`slurm` or local", Value: "slurm", Destination: &opts.scheduler},
 			&cli.StringFlag{Name: "site", Usage: "the profile of the cluster, by name or as a `FILE`", Value: "default", Destination: &opts.site},
+		}, opts.place.flags(), []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Usage: "print what would be submitted, and submit nothing", Destination: &opts.dryRun},
 			&cli.BoolFlag{Name: "wait", Usage: "drive the run from here and wait for its end", Destination: &opts.wait},
 			jsonFlag(&opts.json),
-		},
+		}),
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 1, 1)
 			if err != nil {
@@ -88,7 +90,7 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return err
 	}
-	unknown := o.complete(ctx) // what the profile itself says is checked first
+	unknown := o.settle(ctx, opts.place) // what the profile itself says is checked first
 	if unknown != nil && !errors.Is(unknown, scheduler.ErrUnreachable) {
 		return unknown
 	}

@@ -82,7 +82,7 @@ func newOrchestra(w *workdirs.Workdir, run *workdirs.Run, info workdirs.RunInfo)
 	o.site = &scheduler.Site{}
 	if err := run.ReadSite(o.site); errors.Is(err, fs.ErrNotExist) { // it is about to begin
 		if o.site, err = scheduler.LoadSite(siteName(info.Site)); err != nil {
-			return nil, &phases.Error{Class: phases.Input, Err: err}
+			return nil, &phases.Error{Class: phases.Input, Err: err, Remedy: "give --site a name or a file; deploy/sites/default.yaml explains the keys"}
 		}
 	} else if err != nil {
 		return nil, err
@@ -190,7 +190,11 @@ func (o *orchestra) render(s scheduler.Submit) (string, error) {
 	}
 	if o.local == nil {
 		var err error
-		if p, err = o.site.Choose(p); err != nil {
+		p, err = o.site.Choose(p)
+		switch {
+		case errors.Is(err, scheduler.ErrNoAccount):
+			return "", &phases.Error{Class: phases.Input, Err: err}
+		case err != nil:
 			return "", &phases.Error{Class: phases.Input, Err: err, Remedy: "ask for less with an override, or describe the site with --site"}
 		}
 	}
