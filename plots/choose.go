@@ -23,6 +23,16 @@ func Choose(ds virtual.Dataset) (virtual.Array, bool) {
 	return ds.Arrays[best], true
 }
 
+// ChooseMean returns the variable that [Choose] picks and its axis of time; false when it has no mean over time to look at.
+func ChooseMean(ds virtual.Dataset) (a virtual.Array, axis int, ok bool) {
+	a, ok = Choose(ds)
+	if !ok {
+		return a, -1, false
+	}
+	axis = cf.AxesOf(&ds, &a).T
+	return a, axis, axis >= 0 && len(a.Grid.Shape) >= 2 && a.Grid.Shape[axis] >= 2
+}
+
 // score ranks an array; earlier numbers count first.
 func score(ds *virtual.Dataset, a *virtual.Array) (s [6]int64, ok bool) {
 	if !a.Type.Numeric() || a.Grid.Count() == 0 || len(a.Grid.Shape) == 0 || cf.IsAuxiliary(ds, a) {

@@ -46,7 +46,7 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	case scheduler.Parts:
 		err = compute.Part(ctx, d, part, c)
 	case scheduler.Combine:
-		err = compute.Combine(ctx, d, c)
+		err = compute.Combine(ctx, d, max(0, part), c)
 	case scheduler.Correct:
 		_, err = compute.Correct(ctx, d, c)
 	case scheduler.Test:

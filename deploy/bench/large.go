@@ -171,7 +171,7 @@ func stepCompute(ctx context.Context, args []string) error {
 			err = compute.Part(ctx, d, i, opts)
 		}
 	case "combine":
-		err = compute.Combine(ctx, d, opts)
+		err = compute.Combine(ctx, d, 0, opts)
 	case "correct":
 		_, err = compute.Correct(ctx, d, opts)
 	}

@@ -65,8 +65,10 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (path string, e
 				return "", err
 			}
 		}
-		if err := Combine(ctx, d, opts); err != nil {
-			return "", err
+		for i := range c.combines() {
+			if err := Combine(ctx, d, i, opts); err != nil {
+				return "", err
+			}
 		}
 		return Correct(ctx, d, opts)
 	}

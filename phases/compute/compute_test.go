@@ -37,13 +37,10 @@ func TestStoreIsThatOfTheModel(t *testing.T) {
 		w.check(t, store)
 		want := snapshot(t, store)
 
-		c.Mode, c.Parts = "parallel", rapid.IntRange(1, len(w.plan.Files)).Draw(t, "parts")
+		c.Mode, c.Parts, c.Combines = "parallel", rapid.IntRange(1, len(w.plan.Files)).Draw(t, "parts"), rapid.IntRange(0, 4).Draw(t, "combines")
 		parallel := w.configured(t, filepath.Join(folder, "parallel"), c)
-		order := make([]int, c.Parts)
-		for i := range order {
-			order[i] = i
-		}
-		order = rapid.Permutation(order).Draw(t, "order of parts")
+		parts := rapid.Permutation(numbers(c.Parts)).Draw(t, "order of parts")
+		combines := rapid.Permutation(numbers(max(1, c.Combines))).Draw(t, "order of combines")
 		for attempt := range 4 {
 			steps := rapid.IntRange(1, 60).Draw(t, "steps until interrupted")
 			if attempt == 3 {
@@ -55,7 +52,7 @@ func TestStoreIsThatOfTheModel(t *testing.T) {
 			if kill {
 				m.dies = func() { copyTree(filepath.Join(folder, "parallel"), left) }
 			}
-			store, err = inParts(ctx, parallel, order, Options{Open: w.open, Version: "1"})
+			store, err = inParts(ctx, parallel, parts, combines, Options{Open: w.open, Version: "1"})
 			if err == nil {
 				break
 			}
@@ -78,15 +75,25 @@ func TestStoreIsThatOfTheModel(t *testing.T) {
 	})
 }
 
+func numbers(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
 // inParts does what the tasks of a run do.
-func inParts(ctx context.Context, d *workdirs.Dataset, order []int, opts Options) (string, error) {
-	for _, i := range order {
+func inParts(ctx context.Context, d *workdirs.Dataset, parts, combines []int, opts Options) (string, error) {
+	for _, i := range parts {
 		if err := Part(ctx, d, i, opts); err != nil {
 			return "", err
 		}
 	}
-	if err := Combine(ctx, d, opts); err != nil {
-		return "", err
+	for _, i := range combines {
+		if err := Combine(ctx, d, i, opts); err != nil {
+			return "", err
+		}
 	}
 	return Correct(ctx, d, opts)
 }

@@ -67,8 +67,8 @@ func Correct(ctx context.Context, d *workdirs.Dataset, opts Options) (string, er
 	if path, ok := c.published(); ok {
 		return path, c.done(path)
 	}
-	if _, err := os.Stat(c.combined()); err != nil {
-		return "", phases.Errorf(phases.IO, "run combine first", "dataset %s: no combined store", d.Code)
+	if err := c.complete(); err != nil {
+		return "", err
 	}
 	if err := c.correctTime(ctx); err != nil {
 		return "", fmt.Errorf("dataset %s: correct time: %w", d.Code, err)

@@ -26,9 +26,9 @@ func (c *job) spent(step string) error {
 	return nil
 }
 
-const combineStep = "combine"
-
 func partStep(part int) string { return fmt.Sprintf("%05d", part) }
+
+func combineStep(task int) string { return fmt.Sprintf("combine-%05d", task) }
 
 // note puts the published store into the dataset's history, and what it took where that is known.
 func (c *job) note(store string) error {
@@ -49,7 +49,10 @@ func (c *job) cost() (cost profile.Cost, known bool) {
 	if c.doc.Compute.Mode != "parallel" {
 		return cost, !c.grows
 	}
-	steps := []string{combineStep}
+	var steps []string
+	for i := range c.combines() {
+		steps = append(steps, combineStep(i))
+	}
 	for i := range c.doc.Compute.Parts {
 		steps = append(steps, partStep(i))
 	}

@@ -66,7 +66,7 @@ func TestDamagedPartsAreComputedAgain(t *testing.T) {
 			}
 		}
 		lost := append(gone, torn...)
-		err = Combine(context.Background(), d, opts)
+		err = Combine(context.Background(), d, 0, opts)
 		if len(lost) == 0 {
 			if err != nil {
 				t.Fatal(err)
@@ -84,7 +84,7 @@ func TestDamagedPartsAreComputedAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := Combine(context.Background(), d, opts); err != nil {
+			if err := Combine(context.Background(), d, 0, opts); err != nil {
 				t.Fatal(err)
 			}
 		}

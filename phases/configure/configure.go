@@ -129,7 +129,7 @@ func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source
 	if err != nil {
 		return nil, err
 	}
-	doc.Kind = kind
+	doc.Kind, doc.Mean = kind, reductionOf(plan.Dataset, over)
 	return doc, nil
 }
 
@@ -261,7 +261,13 @@ func (d *Document) Explain() string {
 	if d.Compute.Parts > 0 {
 		fmt.Fprintf(&b, " in %d parts", d.Compute.Parts)
 	}
+	if d.Compute.Combines > 1 {
+		fmt.Fprintf(&b, " that %d tasks combine", d.Compute.Combines)
+	}
 	fmt.Fprintf(&b, ", %s, record size %d (%s: %s)\n", d.Compute.Format, d.Compute.RecordSize, d.Compute.From, d.Compute.Because)
+	if d.Mean != nil {
+		fmt.Fprintf(&b, "  test: %s\n", d.Mean)
+	}
 	for _, n := range d.Notes {
 		fmt.Fprintf(&b, "  %s: %s (%s: %s)\n", n.Subject, n.Decision, n.From, n.Evidence)
 	}

@@ -77,6 +77,11 @@ func decide(p *virtual.Plan, ch choice) Compute {
 	if c.RecordSize == 0 {
 		c.RecordSize = recordSize(p)
 	}
+	if c.Mode == "parallel" {
+		if c.Combines = combinesFor(p, c.Parts, c.RecordSize); o.Combines > 0 {
+			c.Combines = o.Combines
+		}
+	}
 	return c
 }
 

@@ -21,7 +21,8 @@ import (
 type Document struct {
 	Code    string                     `json:"proj_code"`
 	Compute Compute                    `json:"compute"`
-	Kind    profile.Kind               `json:"kind,omitzero"` // of the source files
+	Mean    *Reduction                 `json:"mean,omitempty"` // that the test draws; nil when there is none
+	Kind    profile.Kind               `json:"kind,omitzero"`  // of the source files
 	Axes    []axisJSON                 `json:"concatenated"`
 	Stacks  []virtual.Stack            `json:"stacked,omitempty"` // dimensions that the files don't have
 	Arrays  []arrayJSON                `json:"variables"`
@@ -35,7 +36,8 @@ type Document struct {
 type Compute struct {
 	Mode       string `json:"mode"` // "serial" or "parallel"
 	Parts      int    `json:"parts,omitempty"`
-	Format     string `json:"format"` // "parquet" or "json"
+	Combines   int    `json:"combines,omitempty"` // tasks that put the parts together, where it takes more than one
+	Format     string `json:"format"`             // "parquet" or "json"
 	RecordSize int64  `json:"record_size"`
 	Links      *Links `json:"links,omitempty"`
 	References int64  `json:"references"` // expected at most; unwritten chunks have none
@@ -166,7 +168,7 @@ func (d *Document) Plan() (*virtual.Plan, error) {
 func (d *Document) Digest() (string, error) {
 	of := *d
 	of.Notes = d.skipped()
-	of.Kind = profile.Kind{}
+	of.Kind, of.Mean = profile.Kind{}, nil
 	of.Compute = Compute{Format: d.Compute.Format, RecordSize: d.Compute.RecordSize, Links: d.Compute.Links}
 	b, err := json.Marshal(&of)
 	if err != nil {

@@ -28,6 +28,8 @@ type Override struct {
 	Remove      []string       `yaml:"remove"`        // attributes to remove
 	Compute     string         `yaml:"compute"`       // serial or parallel
 	Parts       int            `yaml:"parts"`         // number of parts
+	Combines    int            `yaml:"combines"`      // number of tasks that put the parts together
+	Reduces     int            `yaml:"reduces"`       // number of tasks that compute the mean that is drawn
 	PartTk      string         `yaml:"part_tk"`       // the Tk beyond which compute is split, and of a part: 1G
 	PartTime    string         `yaml:"part_time"`     // the same in predicted time: 10m
 	Format      string         `yaml:"format"`        // parquet or json
@@ -97,8 +99,9 @@ func parseOverride(path string, text []byte, o Override) (Override, error) {
 	if o.Links != nil && (o.Links.From == "" || o.Links.To == "" || o.Links.From == o.Links.To) {
 		return o, phases.Errorf(phases.Input, "correct the file", "%s: links: from %q to %q: give two different prefixes", path, o.Links.From, o.Links.To)
 	}
-	if o.Parts < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
-		return o, phases.Errorf(phases.Input, "correct the file", "%s: %s", path, fmt.Sprintf("negative number (parts %d, record_size %d, inline_limit %d)", o.Parts, o.RecordSize, o.InlineLimit))
+	if o.Parts < 0 || o.Combines < 0 || o.Reduces < 0 || o.RecordSize < 0 || o.InlineLimit < 0 {
+		return o, phases.Errorf(phases.Input, "correct the file", "%s: negative number (parts %d, combines %d, reduces %d, record_size %d, inline_limit %d)",
+			path, o.Parts, o.Combines, o.Reduces, o.RecordSize, o.InlineLimit)
 	}
 	_, memory := byteCount(o.Memory)
 	_, partTk := byteCount(o.PartTk)

@@ -9,6 +9,9 @@ import (
 // Box is a region of an array: Count elements of each axis from Start on.
 type Box struct{ Start, Count []int64 }
 
+// Cells is the shape of what is left of the box when axis is reduced.
+func (b Box) Cells(axis int) []int64 { return slices.Delete(slices.Clone(b.Count), axis, axis+1) }
+
 // maxCells is the most cells of a box, as far as chunks allow: those of a global field at a quarter of a degree.
 const maxCells = 1 << 21
 

@@ -19,8 +19,8 @@ type Reduction struct {
 	Count      []uint32
 }
 
-// cellBytes is the memory of one cell.
-const cellBytes = 2*8 + 4
+// CellBytes is the memory of one cell of a reduction.
+const CellBytes = 2*8 + 4
 
 func newReduction(shape []int64) *Reduction {
 	n := product(shape)
@@ -115,7 +115,7 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 	shape := append(append(make([]int64, 0, len(count)), count[:axis]...), count[axis+1:]...)
 	cells := int64(1)
 	for _, n := range shape {
-		if n > 0 && cells > memory/cellBytes/n {
+		if n > 0 && cells > memory/CellBytes/n {
 			return nil, fmt.Errorf("variable %s: the result of %v needs more than the %d bytes allowed; ask for more memory or a smaller region", a.Path, shape, memory)
 		}
 		cells *= n
@@ -123,7 +123,7 @@ func (a *Array) Reduce(ctx context.Context, axis int, start, count []int64, memo
 	r := newReduction(shape)
 
 	g, within := errgroup.WithContext(ctx)
-	g.SetLimit(a.workers(memory - cells*cellBytes))
+	g.SetLimit(a.workers(memory - cells*CellBytes))
 	// Chunks over the same cells follow one another, stripe by stripe of the cells; the others go side by side. A
 	// chunk waits only for chunks that were started before it, so there is always one that can go on.
 	columns := map[int64]*column{}
