@@ -2,7 +2,6 @@ package workdirs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,21 +68,4 @@ func DatasetOf(path string) (*Dataset, bool) {
 	}
 	d := &Dataset{Code: filepath.Base(dir), dir: dir}
 	return d, d.Exists()
-}
-
-// LinkFile gives the file from, which nobody writes any more, the second name to. Where the file system has no
-// second names it is copied.
-func LinkFile(from, to string) error {
-	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return WriteFile(to, func(w io.Writer) error {
-		f, err := os.Open(from)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		_, err = io.Copy(w, f)
-		return err
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/cedadev/kerchunk-builder/phases/compute"
-	"github.com/cedadev/kerchunk-builder/phases/configure"
 )
 
 type dapOptions struct {
@@ -23,10 +22,13 @@ func newDapCommand(env environment) *cli.Command {
 		Name:      "dap",
 		Usage:     "rewrite the links of a store, so that readers elsewhere find the files",
 		ArgsUsage: "STORE",
-		Description: `Replaces the prefix of every link that begins with --from. The new store is made beside the old one, which it replaces in one
-step, or is left with --out. The attribute kerchunk_builder_edits of the store says what was rewritten, and --undo takes
-the last rewriting back. A store of a workdir has it in its dataset's history as well; to have it in every version, put
-links: {from: PREFIX, to: URL} into the dataset's override.yaml.
+		Description: `Replaces the prefix of every link that lies below --from: /neodc is not a prefix of /neodc2/a.nc. Where a path becomes a URL its
+characters are escaped as URLs need it. The new store is made beside the old one, which it replaces in one step, or is left
+with --out. The attribute kerchunk_builder_edits of the store records what was rewritten, and --undo takes the last rewriting
+back; what kerb append adds later leads to the same place. To have it in every version of a dataset, also after a new
+compute, put links: {from: PREFIX, to: URL} into its override.yaml.
+
+--check looks at some of the files: each must be there, as large as the source file. Servers are asked by HEAD.
 
 Example:
    kerb dap sst.parq --from /neodc --to https://dap.ceda.ac.uk/neodc --check 20
@@ -36,7 +38,7 @@ Example:
 			&cli.StringFlag{Name: "to", Usage: "what replaces it: a `URL` or a path", Destination: &opts.to},
 			&cli.StringFlag{Name: "out", Usage: "leave the store as it is, and write the new one to `COPY`", Destination: &opts.out},
 			&cli.BoolFlag{Name: "undo", Usage: "take the last rewriting back", Destination: &opts.undo},
-			&cli.IntFlag{Name: "check", Usage: "open `N` of the files at their new place before anything is changed", Destination: &opts.check},
+			&cli.IntFlag{Name: "check", Usage: "look at `N` of the files at their new place, by HEAD, before anything is changed", Destination: &opts.check},
 		},
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 1, 1)
@@ -59,7 +61,7 @@ func runDap(ctx context.Context, store string, opts dapOptions, env environment)
 	}
 	e := compute.Edit{Undo: opts.undo, Check: opts.check}
 	if !opts.undo {
-		e.Links = []configure.Links{{From: opts.from, To: opts.to}}
+		e.Steps = []compute.Step{{Links: compute.Rewriting{{From: opts.from, To: opts.to}}}}
 	}
 	return change(ctx, store, opts.out, e, env)
 }
@@ -78,7 +80,7 @@ func change(ctx context.Context, store, out string, e compute.Edit, env environm
 		fmt.Fprintf(env.stdout, "%s: %s\n", out, edit)
 	}
 	if e.Check > 0 {
-		fmt.Fprintf(env.stdout, "%s: opened %d of the files that it links to\n", out, checked)
+		fmt.Fprintf(env.stdout, "%s: looked at %d of the files that it links to\n", out, checked)
 	}
 	return nil
 }

@@ -23,8 +23,9 @@ func newEditCommand(env environment) *cli.Command {
 		Usage:     "change a finished store: attributes, names, variables, places of files",
 		ArgsUsage: "STORE",
 		Description: `All changes of one command are made together or not at all; the source files are not touched. A value that is JSON (a number,
-a list, a quoted string) is taken as that, and anything else as text. The store's attribute kerchunk_builder_edits lists
-the changes, and so does the history of its dataset when it lies in a workdir.
+a list, a quoted string) is taken as that, and anything else as text. The store's attribute kerchunk_builder_edits records
+the changes, and so does the history of its dataset when it lies in a workdir: kerb verify sees through them, and kerb append
+makes them of the next version too.
 
 Example:
    kerb edit sst.parq --set sst.units=kelvin --set title="Sea surface temperature" --remove history
@@ -53,32 +54,41 @@ Example:
 	}
 }
 
-// edit reads the flags.
+// edit reads the flags. What moves together is one step: of the prefixes that fit a link the longest counts.
 func (o *editOptions) edit() (compute.Edit, error) {
-	e := compute.Edit{Drop: o.drop.Value(), Remove: o.remove.Value()}
-	for _, f := range []struct {
-		flag string
-		list []string
-		add  func(left, right string)
-	}{
-		{"set", o.set.Value(), func(l, r string) { e.Set = append(e.Set, compute.Setting{Key: l, Value: valueOf(r)}) }},
-		{"rename-variable", o.variables.Value(), func(l, r string) {
-			e.RenameVariables = append(e.RenameVariables, compute.Rename{From: l, To: r})
-		}},
-		{"rename-dimension", o.dimensions.Value(), func(l, r string) {
-			e.RenameDimensions = append(e.RenameDimensions, compute.Rename{From: l, To: r})
-		}},
-		{"move", o.move.Value(), func(l, r string) { e.Links = append(e.Links, configure.Links{From: l, To: r}) }},
-	} {
-		for _, s := range f.list {
+	var e compute.Edit
+	add := func(s compute.Step) { e.Steps = append(e.Steps, s) }
+	var move compute.Rewriting
+	pairs := func(flag string, list []string, use func(left, right string)) error {
+		for _, s := range list {
 			left, right, ok := strings.Cut(s, "=")
-			if !ok || left == "" || right == "" && f.flag != "set" {
-				return e, usagef("edit: --%s takes LEFT=RIGHT, not %q", f.flag, s)
+			if !ok || left == "" || right == "" && flag != "set" {
+				return usagef("edit: --%s takes LEFT=RIGHT, not %q", flag, s)
 			}
-			f.add(left, right)
+			use(left, right)
 		}
+		return nil
 	}
-	return e, nil
+	if err := pairs("move", o.move.Value(), func(l, r string) { move = append(move, configure.Links{From: l, To: r}) }); err != nil {
+		return e, err
+	}
+	if move != nil {
+		add(compute.Step{Links: move})
+	}
+	for _, v := range o.drop.Value() {
+		add(compute.Step{Drop: v})
+	}
+	err := pairs("rename-variable", o.variables.Value(), func(l, r string) { add(compute.Step{RenameVariable: &compute.Rename{From: l, To: r}}) })
+	if err == nil {
+		err = pairs("rename-dimension", o.dimensions.Value(), func(l, r string) { add(compute.Step{RenameDimension: &compute.Rename{From: l, To: r}}) })
+	}
+	if err == nil {
+		err = pairs("set", o.set.Value(), func(l, r string) { add(compute.Step{Set: &compute.Setting{Key: l, Value: valueOf(r)}}) })
+	}
+	for _, a := range o.remove.Value() {
+		add(compute.Step{Remove: a})
+	}
+	return e, err
 }
 
 // valueOf reads an attribute's value: JSON of a kind that attributes have, else text.

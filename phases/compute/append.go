@@ -17,14 +17,21 @@ import (
 )
 
 // Append adds the new ones of the found source files to a dataset, as a new version of its store: the bytes that computing all of
-// it again with the same record size would give. Of the files that the store has already only the headers are read, which shows whether they still
-// fit together; no chunk index of theirs is. Records that are full are shared with the version before; the last of each array and the
-// coordinates are written anew. What can't be appended is refused with the reason.
+// it again with the same record size, and making the same edits of it, would give. Of the files that the store has already only the headers
+// are read, which shows whether they still fit together; no chunk index of theirs is, but of variables that are stored another way
+// now (see takenOver). Records that are full are shared with the version before; the last of each array and the coordinates are written
+// anew. What can't be appended is refused with the reason.
 //
 // The version before stays whole whatever happens. The new version is published first, and then the dataset's plan
-// and list of files follow, so that an append that was interrupted can be made again.
+// and list of files follow, so that an append that was interrupted can be made again. No other process can append to the dataset, or
+// change its stores in place, meanwhile.
 // It answers the store's path and how many files were added.
 func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, opts Options) (path string, n int, err error) {
+	claim, err := d.Claim()
+	if err != nil {
+		return "", 0, &phases.Error{Class: phases.IO, Err: err}
+	}
+	defer claim.Release()
 	recorded, err := d.Sources()
 	if err != nil {
 		return "", 0, err
@@ -88,62 +95,76 @@ func (c *job) adopt(path string, found []workdirs.Source, fresh map[string]bool)
 	return c.dataset.Note("append", map[string]any{"store": c.dataset.Rel(path), "files": names(fresh)})
 }
 
-// append makes and publishes the store that grows out of the store at latest, which the job was has made.
+// append makes and publishes the store that grows out of the store at latest, which the job was has made. What people have done to that
+// store since is done to the new one as well: its arrays have their names and its links lead where they lead from the start, so that full
+// records can be shared.
 func (c *job) append(ctx context.Context, was *job, latest string) (string, error) {
 	s, err := stores.Open(latest)
 	if err != nil {
 		return "", err
 	}
 	defer s.Close()
-	ds := s.Dataset()
-	if err := untouched(ds, was.opts.Links, c.opts.Links); err != nil {
+	old := s.Dataset()
+	steps, err := Steps(old)
+	if err != nil {
 		return "", err
 	}
+	if a, b := was.opts.Links, c.opts.Links; (a == nil) != (b == nil) || a != nil && *a != *b {
+		return "", notAppendable("the links of override.yaml have changed since the store was made")
+	}
+	ds, err := Describe(described(c.plan, c.digest, c.opts), steps)
+	if err == nil {
+		err = record(&ds.Groups[0].Attributes, steps)
+	}
+	if err != nil {
+		return "", notAppendable("the store has been edited, and that can't be done to the new one: %w", err)
+	}
+	plan := only(c.plan, ds, steps)
 	dir, err := c.dataset.BuildDir(c.name(0))
 	if err != nil {
 		return "", &phases.Error{Class: phases.IO, Err: err}
 	}
 	defer os.RemoveAll(dir)
-	store, err := refparquet.Create(dir, c.plan.Dataset.Arrays, refparquet.Options{RecordSize: int(c.doc.Compute.RecordSize)})
+	store, err := refparquet.Create(dir, ds.Arrays, refparquet.Options{RecordSize: int(c.doc.Compute.RecordSize)})
 	if err != nil {
 		return "", err
 	}
 	defer store.Close()
-	values, err := newDecoded(c.plan)
+	values, err := newDecoded(plan)
 	if err != nil {
 		return "", err
 	}
-	w := newWork(c.plan, c.opts)
-	known := make(map[string]bool, len(was.plan.Files))
-	for i := range was.plan.Files {
-		known[was.plan.Files[i].URL] = true
-	}
-	reread := map[int]bool{} // arrays by value whose old values are no use
-	for a := range c.plan.Layouts {
-		before := ds.Array(c.plan.Dataset.Arrays[a].Path)
-		if before < 0 {
-			return "", phases.Errorf(phases.Fault, "compute it again", "%s has no variable %s", latest, c.plan.Dataset.Arrays[a].Path)
+	w := newWork(plan, c.opts)
+	w.link = func(url string) (string, error) { return through(Rewritings(steps), url) }
+	kept := takenOver(was.plan, plan)
+	for a := range plan.Layouts {
+		if !kept[a] {
+			continue
 		}
-		old := was.plan.Layouts[was.plan.Dataset.Array(ds.Arrays[before].Path)]
-		switch lay := c.plan.Layouts[a]; {
-		case lay.Role != virtual.Decoded:
-			err = keep(ctx, store, a, c.plan.Dataset.Arrays[a].Grid, s, &ds.Arrays[before])
-		case lay.Units == old.Units && lay.Calendar == old.Calendar && lay.TimeOf == old.TimeOf:
-			err = values.keep(a, s, &ds.Arrays[before])
-		default:
-			reread[a] = true
+		before := old.Array(ds.Arrays[a].Path)
+		if before < 0 {
+			return "", phases.Errorf(phases.Fault, "compute it again", "%s has no variable %s", latest, ds.Arrays[a].Path)
+		}
+		if plan.Layouts[a].Role == virtual.Decoded {
+			err = values.keep(a, s, &old.Arrays[before])
+		} else {
+			err = keep(ctx, store, a, plan.Dataset.Arrays[a].Grid, s, &old.Arrays[before])
 		}
 		if err != nil {
 			return "", err
 		}
 	}
-	for f := range c.plan.Files {
-		if known[c.plan.Files[f].URL] {
-			w.refs[f] = nil
-			w.vals[f] = slices.DeleteFunc(w.vals[f], func(a int) bool { return !reread[a] })
+	known := make(map[string]bool, len(was.plan.Files))
+	for i := range was.plan.Files {
+		known[was.plan.Files[i].URL] = true
+	}
+	for f := range plan.Files {
+		if known[plan.Files[f].URL] {
+			isKept := func(a int) bool { return kept[a] }
+			w.refs[f], w.vals[f] = slices.DeleteFunc(w.refs[f], isKept), slices.DeleteFunc(w.vals[f], isKept)
 		}
 	}
-	if err := w.run(ctx, 0, len(c.plan.Files), store, values); err != nil {
+	if err := w.run(ctx, 0, len(plan.Files), store, values); err != nil {
 		return "", err
 	}
 	if err := values.put(store); err != nil {
@@ -152,29 +173,21 @@ func (c *job) append(ctx context.Context, was *job, latest string) (string, erro
 	if err := store.Finish(); err != nil {
 		return "", err
 	}
-	if err := correctMeta(dir, c.plan, c.doc.Compute.RecordSize, c.digest, c.opts); err != nil {
+	if err := refparquet.WriteMetadata(dir, ds, int(c.doc.Compute.RecordSize)); err != nil {
 		return "", err
 	}
 	return c.publish(ctx, dir)
 }
 
-// untouched refuses a store that has been edited: what is appended would be without the edits.
-func untouched(ds virtual.Dataset, was, is *configure.Links) error {
-	if (was == nil) != (is == nil) || was != nil && *was != *is {
-		return notAppendable("the links of override.yaml have changed since the store was made")
+// only is the plan without the arrays that an edited dataset has no more.
+func only(p *virtual.Plan, edited virtual.Dataset, steps []Step) *virtual.Plan {
+	out := *p
+	out.Dataset.Arrays, out.Layouts = nil, nil
+	for _, a := range edited.Arrays {
+		i := p.Dataset.Array(Origin(steps, a.Path))
+		out.Dataset.Arrays, out.Layouts = append(out.Dataset.Arrays, p.Dataset.Arrays[i]), append(out.Layouts, p.Layouts[i])
 	}
-	var own []string
-	if was != nil {
-		own = []string{describeLinks(*was)}
-	}
-	var edits []string
-	if len(ds.Groups) > 0 {
-		edits = editsOf(ds.Groups[0].Attributes)
-	}
-	if !slices.Equal(edits, own) {
-		return notAppendable("the store has been edited (%s)", edits[len(edits)-1])
-	}
-	return nil
+	return &out
 }
 
 // keep puts the references that a store has of an array into the store that grows out of it, where the array has the given grid.

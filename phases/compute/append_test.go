@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,8 +22,14 @@ import (
 
 // daily adds the file of one stretch of time to a world: n times from start on, in the given unit.
 func (w *world) daily(name string, start, n int64, units string, rng *rand.Rand) workdirs.Source {
+	return w.tile(name, start, n, 0, units, rng)
+}
+
+// tile is daily for one of the stretches of the other dimension, of which each file has one.
+func (w *world) tile(name string, start, n int64, east int16, units string, rng *rand.Rand) workdirs.Source {
+	const width = 6
 	f := &fakeFile{chunks: map[string][]cdm.Chunk{}, values: map[string][]byte{}}
-	f.root.Dimensions = []cdm.Dimension{{Name: "time", Length: n, Unlimited: true}, {Name: "x", Length: 5}}
+	f.root.Dimensions = []cdm.Dimension{{Name: "time", Length: n, Unlimited: true}, {Name: "x", Length: width}}
 	add := func(path string, t cdm.DType, shape, chunks []int64, dims ...string) *cdm.Variable {
 		v := &cdm.Variable{Name: path, Path: path, Type: t, Shape: shape, Chunks: chunks, Dimensions: dims}
 		f.root.Variables = append(f.root.Variables, v)
@@ -41,13 +48,20 @@ func (w *world) daily(name string, start, n int64, units string, rng *rand.Rand)
 	for i := range n {
 		f.values["time"] = binary.LittleEndian.AppendUint64(f.values["time"], uint64((start+i)*per))
 	}
-	add("x", short, []int64{5}, []int64{5}, "x")
-	f.values["x"] = []byte{1, 0, 2, 0, 3, 0, 4, 0, 5, 0}
-	f.chunks["x"] = []cdm.Chunk{{Offset: rng.Int64N(1000), Size: 10}}
-	add("sst", short, []int64{n, 5}, []int64{1, 2}, "time", "x").Fill = []byte{7, 7}
+	add("x", short, []int64{width}, []int64{width}, "x")
+	for i := range int16(width) {
+		f.values["x"] = binary.LittleEndian.AppendUint16(f.values["x"], uint16(width*east+i))
+	}
+	f.chunks["x"] = []cdm.Chunk{{Offset: rng.Int64N(1000), Size: 2 * width}}
+	add("sst", short, []int64{n, width}, []int64{1, 2}, "time", "x").Fill = []byte{7, 7}
 	references("sst", 3*n)
-	add("turned", short, []int64{5, n}, []int64{3, 1}, "x", "time")
+	add("turned", short, []int64{width, n}, []int64{3, 1}, "x", "time").Attributes = []cdm.Attribute{{Name: "ancillary_variables", Value: "sst"}, {Name: "cell_methods", Value: "x: mean"}}
 	references("turned", 2*n)
+	add("flat", short, []int64{n, width}, []int64{n, width}, "time", "x").Contiguous = true // how it is cut depends on all files
+	f.chunks["flat"] = []cdm.Chunk{{Offset: rng.Int64N(1 << 40), Size: 2 * n * width}}
+	add("batch", short, []int64{}, []int64{}) // stacked along time where it differs
+	f.values["batch"] = binary.LittleEndian.AppendUint16(nil, uint16(start/6))
+	f.chunks["batch"] = []cdm.Chunk{{Offset: rng.Int64N(1000), Size: 2}}
 	url := "/archive/" + name + ".nc"
 	w.files[url] = f
 	return workdirs.Source{URL: url, Size: sizeOf(url)}
@@ -83,7 +97,57 @@ func (w *world) computed(t interface{ Fatal(...any) }, d *workdirs.Dataset) stri
 	return store
 }
 
-// Appending gives the bytes of computing all again, also when it was interrupted anywhere, and leaves the version before as it was.
+// grid is an archive of files by stretches of time and of another dimension.
+type grid struct {
+	w       *world
+	sources [][]workdirs.Source // by time, then by the other dimension
+}
+
+func drawGrid(t *rapid.T, times, tiles int) *grid {
+	g := &grid{w: &world{files: map[string]*fakeFile{}}}
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "contents"), 1))
+	start := int64(0)
+	for i := range times {
+		length := int64(rapid.IntRange(1, 3).Draw(t, "times"))
+		units := rapid.SampledFrom([]string{"days", "days", "days", "hours"}).Draw(t, "units")
+		var row []workdirs.Source
+		for k := range tiles {
+			row = append(row, g.w.tile(fmt.Sprintf("day%02d_%d", i, k), start, length, int16(k), units, rng))
+		}
+		g.sources = append(g.sources, row)
+		start += length
+	}
+	return g
+}
+
+// box is what has arrived when the first of the times and tiles have.
+func (g *grid) box(times, tiles int) []workdirs.Source {
+	var list []workdirs.Source
+	for _, row := range g.sources[:times] {
+		list = append(list, row[:tiles]...)
+	}
+	return list
+}
+
+// bury makes what a process of this test has claimed that of a process which is gone.
+func bury(t interface{ Fatal(...any) }, root string) {
+	name := filepath.Join(root, "datasets", "set", workdirs.StoresDir, ".changing", "holder.json")
+	var h workdirs.LeaseHolder
+	if err := workdirs.ReadJSON(name, &h); err != nil {
+		return // it died without a claim
+	}
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	h.PID = cmd.Process.Pid
+	if err := workdirs.WriteJSON(name, h); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Appending gives the bytes of computing all again and making the same edits, whatever has grown, also when it was
+// interrupted anywhere; and it leaves the version before as it was.
 func TestAppendedStoreIsThatOfAFullBuild(t *testing.T) {
 	temp := scratch(t)
 	n := 0
@@ -91,73 +155,111 @@ func TestAppendedStoreIsThatOfAFullBuild(t *testing.T) {
 		n++
 		folder := filepath.Join(temp, fmt.Sprint(n))
 		defer os.RemoveAll(folder)
-		w := &world{files: map[string]*fakeFile{}}
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "contents"), 1))
-		before, after := rapid.IntRange(2, 6).Draw(t, "files before"), rapid.IntRange(1, 4).Draw(t, "files after")
-		var sources []workdirs.Source
-		start := int64(0)
-		for i := range before + after {
-			length := int64(rapid.IntRange(1, 3).Draw(t, "times"))
-			units := rapid.SampledFrom([]string{"days", "days", "days", "hours"}).Draw(t, "units")
-			sources = append(sources, w.daily(fmt.Sprintf("day%02d", i), start, length, units, rng))
-			start += length
+		times, tiles := rapid.IntRange(1, 7).Draw(t, "stretches of time"), rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "tiles")
+		if times == 1 && tiles == 1 {
+			times = 2
 		}
+		g := drawGrid(t, times, tiles)
 		override := fmt.Sprintf("record_size: %d\nformat: %s\n", rapid.IntRange(1, 12).Draw(t, "record size"), rapid.SampledFrom([]string{"parquet", "parquet", "json"}).Draw(t, "format"))
+		links := configure.Links{From: "/archive", To: "https://dap.example.org/archive"}
 		if rapid.Bool().Draw(t, "links") {
-			override += "links: {from: /archive, to: https://dap.example.org}\n"
+			override += fmt.Sprintf("links: {from: %s, to: %s}\n", links.From, links.To)
+			links = configure.Links{From: links.To, To: "s3://bucket"}
 		}
-		want := snapshot(t, w.computed(t, set(t, filepath.Join(folder, "full"), sources, override)))
+		edits := rapid.Permutation([]Edit{
+			{Steps: []Step{{Links: Rewriting{links}}}}, {Steps: []Step{{RenameVariable: &Rename{"sst", "temp"}}, {RenameDimension: &Rename{"x", "lon"}}}},
+			{Steps: []Step{{RenameVariable: &Rename{"x", "lon"}}}}, {Steps: []Step{{Drop: "turned"}}}, {Steps: []Step{{Drop: "batch"}}},
+			{Steps: []Step{{Set: &Setting{"time.long_name", "when"}}, {Set: &Setting{"title", []float64{1, 2}}}, {Remove: "time.long_name"}}},
+		}).Draw(t, "edits")[:rapid.IntRange(0, 3).Draw(t, "number of edits")]
 
-		d := set(t, filepath.Join(folder, "grown"), sources[:before], override)
-		first := w.computed(t, d)
-		old := snapshot(t, first)
-		var store string
-		var err error
-		for attempt := range 3 {
-			steps := rapid.IntRange(1, 80).Draw(t, "steps until interrupted")
-			if attempt == 2 {
-				steps = 1 << 30
-			}
-			ctx, m := mortal(steps)
-			left := filepath.Join(folder, fmt.Sprintf("left %d", attempt))
-			if rapid.Bool().Draw(t, "kill") {
-				m.dies = func() { copyTree(filepath.Join(folder, "grown"), left) }
-			}
-			store, _, err = Append(ctx, d, sources, Options{Open: w.open, Version: "1"})
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-			if _, err := os.Stat(left); err == nil {
-				if err := errors.Join(os.RemoveAll(filepath.Join(folder, "grown")), os.Rename(left, filepath.Join(folder, "grown"))); err != nil {
+		atOnce := set(t, filepath.Join(folder, "full"), g.box(times, tiles), override)
+		full := g.w.computed(t, atOnce)
+		i, k := rapid.IntRange(1, times).Draw(t, "times before"), rapid.IntRange(1, tiles).Draw(t, "tiles before")
+		grown := filepath.Join(folder, "grown")
+		d := set(t, grown, g.box(i, k), override)
+		store := g.w.computed(t, d)
+		edit := func(e Edit) {
+			for _, s := range []string{full, store} {
+				if _, _, err := Change(context.Background(), s, "", e); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !same(t, snapshot(t, first), old) {
+		}
+		for i < times || k < tiles {
+			for len(edits) > 0 && rapid.Bool().Draw(t, "edit now") {
+				edit(edits[0])
+				edits = edits[1:]
+			}
+			before := snapshot(t, store)
+			if k == tiles || i < times && rapid.Bool().Draw(t, "later") {
+				i += rapid.IntRange(1, times-i).Draw(t, "times more")
+			} else {
+				k++
+			}
+			next := g.appended(t, d, grown, g.box(i, k))
+			if next == store || !same(t, snapshot(t, store), before) {
 				t.Fatal("the version before has changed")
 			}
+			store = next
 		}
+		if !same(t, snapshot(t, store), snapshot(t, full)) {
+			t.Fatalf("%s is another store than a full build's", store)
+		}
+		for _, e := range edits {
+			edit(e)
+		}
+		if again, n, err := Append(context.Background(), d, g.box(times, tiles), Options{Open: g.w.open, Version: "1"}); again != store || n != 0 || err != nil {
+			t.Fatalf("appending nothing: %s, %d files, %v", again, n, err)
+		}
+		if again, err := Run(context.Background(), d, Options{Open: g.w.open, Version: "1"}); again != store || err != nil {
+			t.Fatalf("computing what was appended: %s, %v", again, err)
+		}
+		if !same(t, snapshot(t, store), snapshot(t, full)) {
+			t.Fatal("the same edits give another store than of a full build")
+		}
+		if got, err := d.Sources(); err != nil || len(got) != times*tiles {
+			t.Fatalf("%d files are recorded, %v", len(got), err)
+		}
+		entries, err := os.ReadDir(d.Path(workdirs.StoresDir))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if store == first || !same(t, snapshot(t, store), want) {
-			t.Fatalf("%s is another store than a full build's", store)
-		}
-		if !same(t, snapshot(t, first), old) {
-			t.Fatal("the version before has changed")
-		}
-		if again, n, err := Append(context.Background(), d, sources, Options{Open: w.open, Version: "1"}); again != store || n != 0 || err != nil {
-			t.Fatalf("appending nothing: %s, %d files, %v", again, n, err)
-		}
-		if again, err := Run(context.Background(), d, Options{Open: w.open, Version: "1"}); again != store || err != nil {
-			t.Fatalf("computing what was appended: %s, %v", again, err)
-		}
-		if got, err := d.Sources(); err != nil || len(got) != len(sources) {
-			t.Fatalf("%d files are recorded, %v", len(got), err)
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".") {
+				t.Fatalf("%s is left in the stores", e.Name())
+			}
 		}
 	})
+}
+
+// appended appends what has arrived, with some attempts that end early: that stop, or that are killed.
+func (g *grid) appended(t *rapid.T, d *workdirs.Dataset, root string, found []workdirs.Source) string {
+	opts := Options{Open: g.w.open, Version: "1"}
+	for attempt := range 2 {
+		ctx, m := mortal(rapid.IntRange(1, 120).Draw(t, "steps until interrupted"))
+		left := fmt.Sprintf("%s left %d", root, attempt)
+		if rapid.Bool().Draw(t, "kill") {
+			m.dies = func() { copyTree(root, left) }
+		}
+		store, _, err := Append(ctx, d, found, opts)
+		if err == nil {
+			return store
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(left); err == nil {
+			if err := errors.Join(os.RemoveAll(root), os.Rename(left, root)); err != nil {
+				t.Fatal(err)
+			}
+			bury(t, root)
+		}
+	}
+	store, _, err := Append(context.Background(), d, found, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }
 
 // Files that the store has are opened for their headers and never for their chunks, and full records are the same files.
@@ -211,8 +313,8 @@ func TestAppendRefuses(t *testing.T) {
 			w.files[s[2].URL].root.Variable("sst").Type = long
 			return s
 		}},
-		{"an edited store", "the store has been edited (set title)", func(w *world, _ *workdirs.Dataset, store string, s []workdirs.Source, rng *rand.Rand) []workdirs.Source {
-			if _, _, err := Change(context.Background(), store, "", Edit{Set: []Setting{{"title", "new"}}}); err != nil {
+		{"other links", "the links of override.yaml have changed", func(w *world, d *workdirs.Dataset, _ string, s []workdirs.Source, rng *rand.Rand) []workdirs.Source {
+			if err := os.WriteFile(d.Path(workdirs.OverrideFile), []byte("links: {from: /archive, to: /elsewhere}"), 0o666); err != nil {
 				panic(err)
 			}
 			return append(s, w.daily("day2", 20, 1, "days", rng))

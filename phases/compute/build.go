@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cedadev/kerchunk-builder/phases"
-	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores/refparquet"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -29,10 +28,12 @@ type work struct {
 }
 
 func newWork(p *virtual.Plan, opts Options) *work {
-	w := &work{plan: p, opts: opts, link: rewriter(nil), refs: make([][]int, len(p.Files)), vals: make([][]int, len(p.Files))}
+	w := &work{plan: p, opts: opts, refs: make([][]int, len(p.Files)), vals: make([][]int, len(p.Files))}
+	var links []Rewriting
 	if opts.Links != nil {
-		w.link = rewriter([]configure.Links{*opts.Links})
+		links = append(links, Rewriting{*opts.Links})
 	}
+	w.link = func(url string) (string, error) { return through(links, url) }
 	for a, owners := range p.Owners() {
 		for _, f := range owners {
 			if p.Layouts[a].Role == virtual.Decoded {

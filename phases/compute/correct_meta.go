@@ -25,6 +25,17 @@ const (
 // correctMeta writes the metadata of a store whose records are complete: the true shapes, the corrected attributes, and
 // where the store comes from. It makes the folder a store and is written last.
 func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest string, opts Options) error {
+	ds := described(p, digest, opts)
+	if opts.Links != nil {
+		if err := record(&ds.Groups[0].Attributes, []Step{{Links: Rewriting{*opts.Links}}}); err != nil {
+			return err
+		}
+	}
+	return refparquet.WriteMetadata(dir, ds, int(recordSize))
+}
+
+// described is the description of the dataset of a plan with where its store comes from.
+func described(p *virtual.Plan, digest string, opts Options) virtual.Dataset {
 	ds := p.Dataset
 	ds.Groups = slices.Clone(ds.Groups)
 	root := &ds.Groups[0]
@@ -43,10 +54,7 @@ func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest string, o
 	if digest != "" {
 		root.Attributes = append(root.Attributes, cdm.Attribute{Name: planAttribute, Value: digest})
 	}
-	if opts.Links != nil {
-		setEdits(&root.Attributes, []string{describeLinks(*opts.Links)})
-	}
-	return refparquet.WriteMetadata(dir, ds, int(recordSize))
+	return ds
 }
 
 // sourcesDigest names the source files by their number, bytes and a digest of their names and sizes.

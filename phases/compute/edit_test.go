@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func TestLinksAreRewrittenAndTakenBack(t *testing.T) {
 		}
 		copied := filepath.Join(folder, "copy")
 		out := rapid.SampledFrom([]string{"", copied}).Draw(t, "to")
-		_, _, err = Change(t.Context(), store, out, Edit{Links: []configure.Links{links}})
+		_, _, err = Change(t.Context(), store, out, Edit{Steps: []Step{{Links: Rewriting{links}}}})
 		if linked == 0 {
 			if err == nil || !same(t, snapshot(t, store), before) {
 				t.Fatalf("there is no link to rewrite, and the error is %v", err)
@@ -146,19 +147,18 @@ func oneFile() *world {
 func TestEditsOfAStore(t *testing.T) {
 	for _, format := range []string{"parquet", "json"} {
 		withStore(t, format, func(t *testing.T, d *workdirs.Dataset, w *world, store string) {
-			e := Edit{
-				Drop: []string{"time"}, RenameVariables: []Rename{{"mask", "quality"}}, RenameDimensions: []Rename{{"time", "t"}},
-				Set: []Setting{{"sst.units", "kelvin"}, {"sst.valid_min", int64(3)}, {"title", "another"}, {"some.words", "refused"}}, Remove: []string{"title"},
-				Links: []configure.Links{{From: "/archive/", To: "/new/"}},
-			}
+			e := Edit{Steps: []Step{
+				{Links: Rewriting{{From: "/archive/", To: "/new/"}}}, {Drop: "time"}, {RenameVariable: &Rename{"mask", "quality"}}, {RenameDimension: &Rename{"time", "t"}},
+				{Set: &Setting{"sst.units", "kelvin"}}, {Set: &Setting{"sst.valid_min", int64(3)}}, {Set: &Setting{"title", "another"}}, {Remove: "title"},
+			}}
+			refused := Edit{Steps: append(slices.Clone(e.Steps), Step{Set: &Setting{"some.words", "refused"}})}
 			before := files(t, store)
-			if _, _, err := Change(t.Context(), store, "", e); err == nil || !strings.Contains(err.Error(), "no variable some") {
+			if _, _, err := Change(t.Context(), store, "", refused); err == nil || !strings.Contains(err.Error(), "no variable some") {
 				t.Fatalf("setting an attribute of no variable: %v", err)
 			}
 			if !slices.Equal(files(t, store), before) {
 				t.Fatal("a refused edit has changed the store")
 			}
-			e.Set = e.Set[:3]
 			done, _, err := Change(t.Context(), store, "", e)
 			if err != nil {
 				t.Fatal(err)
@@ -182,8 +182,8 @@ func TestEditsOfAStore(t *testing.T) {
 			if got := cdm.Lookup(ds.Groups[0].Attributes, "title"); got != nil {
 				t.Errorf("title: %v", got)
 			}
-			if got := editsOf(ds.Groups[0].Attributes); !slices.Equal(got, done) {
-				t.Errorf("edits in the store: %q", got)
+			if got, err := Steps(ds); err != nil || !reflect.DeepEqual(got, e.Steps) {
+				t.Errorf("edits in the store: %v, %v", got, err)
 			}
 			for path, origin := range map[string]string{"sst": "sst", "quality": "mask"} {
 				n := 0
@@ -199,7 +199,7 @@ func TestEditsOfAStore(t *testing.T) {
 				}
 			}
 			history, err := os.ReadFile(d.Path(workdirs.HistoryFile))
-			if err != nil || !bytes.Contains(history, []byte("rename variable mask to quality")) {
+			if err != nil || !bytes.Contains(history, []byte(`"rename_variable":{"from":"mask","to":"quality"}`)) {
 				t.Errorf("history: %s, %v", history, err)
 			}
 			if entries, _ := os.ReadDir(d.Path(workdirs.StoresDir)); len(entries) != 2 {
@@ -277,7 +277,7 @@ func TestLinksAreChecked(t *testing.T) {
 	withStore(t, "parquet", func(t *testing.T, d *workdirs.Dataset, w *world, store string) {
 		before := files(t, store)
 		for place, want := range map[string]string{"absent": "leads nowhere", "short": "refers to its byte"} {
-			e := Edit{Links: []configure.Links{{From: "/archive", To: server.URL + "/" + place}}, Check: 3}
+			e := Edit{Steps: []Step{{Links: Rewriting{{From: "/archive", To: server.URL + "/" + place}}}}, Check: 3}
 			if _, _, err := Change(context.Background(), store, "", e); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", place, err)
 			}
@@ -285,7 +285,7 @@ func TestLinksAreChecked(t *testing.T) {
 				t.Errorf("%s: the store was changed", place)
 			}
 		}
-		if _, n, err := Change(context.Background(), store, "", Edit{Links: []configure.Links{{From: "/archive", To: server.URL + "/long"}}, Check: 3}); err != nil || n != 1 {
+		if _, n, err := Change(context.Background(), store, "", Edit{Steps: []Step{{Links: Rewriting{{From: "/archive", To: server.URL + "/long"}}}}, Check: 3}); err != nil || n != 1 {
 			t.Errorf("%d files were opened, %v", n, err)
 		}
 	})

@@ -42,90 +42,81 @@ func notAppendable(format string, a ...any) error {
 		"can't append: %w", fmt.Errorf(format, a...))
 }
 
-// grown checks that every reference of the old plan's store is one of the new plan's, so that only those of the new files have to be added.
+// grown checks that the files of the old plan are in the next one, unchanged, and where they were.
 func grown(old, next *virtual.Plan) error {
-	if len(old.Axes) != len(next.Axes) {
-		return notAppendable("the dataset was concatenated along %d dimensions, and would now be along %d", len(old.Axes), len(next.Axes))
+	axes := make([]int, len(next.Axes)) // of the old plan
+	for i, a := range next.Axes {
+		axes[i] = slices.IndexFunc(old.Axes, func(b virtual.Axis) bool { return a.Path == b.Path })
 	}
-	for i := range old.Axes {
-		if old.Axes[i].Path != next.Axes[i].Path {
-			return notAppendable("the dataset was concatenated along %s, and would now be along %s", old.Axes[i].Path, next.Axes[i].Path)
+	for i, a := range old.Axes {
+		if !slices.Contains(axes, i) {
+			return notAppendable("the dataset was concatenated along %s, and would not be any more", a.Path)
 		}
 	}
-	if err := inPlace(old, next); err != nil {
-		return err
-	}
-	for i := range old.Dataset.Arrays {
-		a := &old.Dataset.Arrays[i]
-		k := next.Dataset.Array(a.Path)
-		if k < 0 {
-			return notAppendable("variable %s would not be in the dataset any more", a.Path)
-		}
-		if what := otherwise(a, &next.Dataset.Arrays[k], old.Layouts[i], next.Layouts[k]); what != "" {
-			return notAppendable("variable %s would have another %s", a.Path, what)
-		}
-	}
-	if len(next.Dataset.Arrays) != len(old.Dataset.Arrays) {
-		for _, a := range next.Dataset.Arrays {
-			if old.Dataset.Array(a.Path) < 0 {
-				return notAppendable("variable %s is new", a.Path)
-			}
-		}
-	}
-	return nil
-}
-
-// inPlace checks that the old files are where they were.
-func inPlace(old, next *virtual.Plan) error {
-	now := make(map[string]int, len(next.Files))
+	now := make(map[string]*virtual.File, len(next.Files))
 	for i := range next.Files {
-		now[next.Files[i].URL] = i
+		now[next.Files[i].URL] = &next.Files[i]
 	}
-	last := -1
 	for i := range old.Files {
 		was := &old.Files[i]
-		k, there := now[was.URL]
-		if !there {
+		is := now[was.URL]
+		if is == nil {
 			return notAppendable("%s would not be in the dataset any more", was.URL)
 		}
-		is := &next.Files[k]
-		for ax := range old.Axes {
-			if was.Start[ax] != is.Start[ax] {
-				return notAppendable("%s would move from %d to %d along %s: a new file comes before the end", was.URL, was.Start[ax], is.Start[ax], old.Axes[ax].Path)
+		if was.Size != is.Size || !sameTime(was.MTime, is.MTime) {
+			return notAppendable("%s has changed", was.URL)
+		}
+		for k, ax := range axes {
+			start := int64(0) // of a file that was all that there was along the axis
+			if ax >= 0 {
+				start = was.Start[ax]
+			}
+			switch {
+			case start != is.Start[k]:
+				return notAppendable("%s would move from %d to %d along %s: a new file comes before the end", was.URL, start, is.Start[k], next.Axes[k].Path)
+			case ax >= 0 && was.Length[ax] != is.Length[k]:
+				return notAppendable("%s would be %d long along %s, and was %d", was.URL, is.Length[k], next.Axes[k].Path, was.Length[ax])
 			}
 		}
-		switch {
-		case was.Size != is.Size || !sameTime(was.MTime, is.MTime):
-			return notAppendable("%s has changed", was.URL)
-		case !slices.Equal(was.Length, is.Length):
-			return notAppendable("%s would be %v long, and was %v", was.URL, is.Length, was.Length)
-		case !slices.Equal(was.Lacks, is.Lacks):
-			return notAppendable("the variables of the dataset that %s lacks would be %v, and were %v", was.URL, is.Lacks, was.Lacks)
-		case k < last:
-			return notAppendable("the order of %s and %s would change", was.URL, old.Files[i-1].URL)
+	}
+	for _, a := range old.Dataset.Arrays {
+		if next.Dataset.Array(a.Path) < 0 {
+			return notAppendable("variable %s would not be in the dataset any more", a.Path)
 		}
-		last = k
 	}
 	return nil
 }
 
-// otherwise says in what two arrays differ but for their lengths along concatenated dimensions; "" when in nothing.
-func otherwise(a, b *virtual.Array, la, lb virtual.Layout) string {
-	switch {
-	case la.Role != lb.Role:
-		return fmt.Sprintf("role (%s, and it was %s)", lb.Role, la.Role)
-	case !slices.Equal(la.Axes, lb.Axes) || !slices.Equal(a.Dimensions, b.Dimensions):
-		return "list of dimensions"
-	case !a.Type.Equal(b.Type):
-		return fmt.Sprintf("dtype (%s, and it was %s)", b.Type, a.Type)
-	case la.Role != virtual.Decoded && !slices.Equal(a.Grid.Chunks, b.Grid.Chunks):
-		return fmt.Sprintf("chunk shape (%v, and it was %v)", b.Grid.Chunks, a.Grid.Chunks)
-	case !slices.EqualFunc(a.Codecs, b.Codecs, sameCodec):
-		return "codec"
-	case !bytes.Equal(a.Fill, b.Fill):
-		return "fill value"
+// takenOver reports for each array of the next plan whether what a store of the old one has of it stays as it is. The others are
+// made of all files: those that are stored another way than before, as all are that were the only stretch of a dimension
+// which there are several of now, or whose chunks were cut to fit the files.
+func takenOver(old, next *virtual.Plan) []bool {
+	kept := make([]bool, len(next.Layouts))
+	owned, owners := old.Owners(), next.Owners()
+	for a := range kept {
+		arr, lay := &next.Dataset.Arrays[a], next.Layouts[a]
+		i := old.Dataset.Array(arr.Path)
+		if i < 0 {
+			continue
+		}
+		was, before := &old.Dataset.Arrays[i], old.Layouts[i]
+		byValue := lay.Role == virtual.Decoded
+		kept[a] = byValue == (before.Role == virtual.Decoded) && len(was.Grid.Shape) == len(arr.Grid.Shape) &&
+			was.Type.Equal(arr.Type) && slices.EqualFunc(was.Codecs, arr.Codecs, sameCodec) && bytes.Equal(was.Fill, arr.Fill) &&
+			(byValue || slices.Equal(was.Grid.Chunks, arr.Grid.Chunks)) &&
+			lay.Units == before.Units && lay.Calendar == before.Calendar && lay.TimeOf == before.TimeOf &&
+			contains(old, owned[i], next, owners[a])
 	}
-	return ""
+	return kept
+}
+
+// contains reports whether all files that owned a stretch of an array still do.
+func contains(old *virtual.Plan, owned []int, next *virtual.Plan, owners []int) bool {
+	now := make(map[string]bool, len(owners))
+	for _, f := range owners {
+		now[next.Files[f].URL] = true
+	}
+	return !slices.ContainsFunc(owned, func(f int) bool { return !now[old.Files[f].URL] })
 }
 
 func sameCodec(a, b codecs.Codec) bool {

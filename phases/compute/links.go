@@ -1,105 +1,92 @@
 package compute
 
 import (
-	"context"
-	"fmt"
-	"slices"
+	"net/url"
 	"strings"
 
-	"github.com/cedadev/kerchunk-builder/formats/source"
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
-	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
-// rewriter answers where a store finds a source file: its url with the prefixes replaced, each in turn.
-// A url that could not be told from a rewritten one afterwards is refused, so that all can be undone.
-func rewriter(links []configure.Links) func(url string) (string, error) {
-	return func(url string) (string, error) {
-		for _, l := range links {
-			if rest, ok := strings.CutPrefix(url, l.From); ok {
-				url = l.To + rest
-			} else if strings.HasPrefix(url, l.To) {
-				return "", phases.Errorf(phases.Input, "choose prefixes that tell them apart", "%s begins with %s already, so that the rewriting could not be undone", url, l.To)
+// Rewriting replaces prefixes of urls, all at once: of those that fit a url the longest is replaced. A prefix ends where a part
+// of the path does, so that /neodc is none of /neodc2/a.nc. Where a path becomes an http(s) URL its characters are escaped, and
+// the other way round.
+type Rewriting []configure.Links
+
+// Apply answers what url becomes. One that could not be taken back is refused.
+func (r Rewriting) Apply(url string) (string, error) {
+	to := r.replace(url)
+	if from := r.inverse().replace(to); from != url {
+		return "", phases.Errorf(phases.Input, "choose prefixes that tell them apart",
+			"%s would become %s, which would be taken back as %s: the rewriting could not be undone", url, to, from)
+	}
+	return to, nil
+}
+
+// Back answers the url that Apply has made url of.
+func (r Rewriting) Back(url string) string { return r.inverse().replace(url) }
+
+func (r Rewriting) inverse() Rewriting {
+	out := make(Rewriting, len(r))
+	for i, l := range r {
+		out[i] = configure.Links{From: l.To, To: l.From}
+	}
+	return out
+}
+
+func (r Rewriting) replace(location string) string {
+	longest, out := -1, location
+	for _, l := range r {
+		rest, ok := below(location, l.From)
+		if !ok || len(l.From) <= longest {
+			continue
+		}
+		longest = len(l.From)
+		switch from, to := onServer(l.From), onServer(l.To); {
+		case to && !from:
+			rest = (&url.URL{Path: rest}).EscapedPath()
+		case from && !to:
+			if plain, err := url.PathUnescape(rest); err == nil {
+				rest = plain
 			}
 		}
-		return url, nil
+		out = strings.TrimRight(l.To, "/") + rest
 	}
+	return out
+}
+
+// below answers what follows the prefix: nothing, or what begins with a slash.
+func below(location, prefix string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(location, strings.TrimRight(prefix, "/"))
+	return rest, ok && (rest == "" || rest[0] == '/')
+}
+
+func onServer(prefix string) bool {
+	scheme, _, _ := strings.Cut(strings.ToLower(prefix), "://")
+	return scheme == "http" || scheme == "https"
+}
+
+// through applies rewritings one after the other.
+func through(list []Rewriting, url string) (string, error) {
+	for _, r := range list {
+		var err error
+		if url, err = r.Apply(url); err != nil {
+			return "", err
+		}
+	}
+	return url, nil
 }
 
 // linkable refuses a rewriting that would rewrite nothing.
 func linkable(p *virtual.Plan, l *configure.Links) error {
-	if l == nil || slices.ContainsFunc(p.Files, func(f virtual.File) bool { return strings.HasPrefix(f.URL, l.From) }) {
+	if l == nil {
 		return nil
 	}
-	return phases.Errorf(phases.Input, "correct `links` in override.yaml and run configure again", "no source file begins with %s", l.From)
-}
-
-// describeLinks is how a rewriting stands in the attributes of a store.
-func describeLinks(l configure.Links) string { return linksPrefix + l.From + linksArrow + l.To }
-
-const (
-	linksPrefix = "links "
-	linksArrow  = " -> "
-)
-
-// parseLinks is the inverse of describeLinks.
-func parseLinks(s string) (configure.Links, bool) {
-	rest, ok := strings.CutPrefix(s, linksPrefix)
-	from, to, found := strings.Cut(rest, linksArrow)
-	return configure.Links{From: from, To: to}, ok && found
-}
-
-// Rewritten lists the prefixes of urls that have been replaced in a store, in order, as its attributes have it.
-func Rewritten(ds virtual.Dataset) []configure.Links {
-	if len(ds.Groups) == 0 {
-		return nil
-	}
-	var list []configure.Links
-	for _, e := range editsOf(ds.Groups[0].Attributes) {
-		if l, ok := parseLinks(e); ok {
-			list = append(list, l)
+	for i := range p.Files {
+		if _, ok := below(p.Files[i].URL, l.From); ok {
+			return nil
 		}
 	}
-	return list
-}
-
-// probe opens about n of the files that a store's references name, spread over all of them, and sees that each is long enough
-// for its last reference. Of a server it asks a range, since that is what readers do. It answers how many it has opened.
-func probe(ctx context.Context, s zarr.Store, n int) (int, error) {
-	ends := map[string]int64{}
-	var urls []string
-	ds := s.Dataset()
-	for i := range ds.Arrays {
-		for row, err := range s.References(ctx, ds.Arrays[i].Path) {
-			if err != nil {
-				return 0, err
-			}
-			if ref := row.Reference; ref.Inline == nil {
-				end, seen := ends[ref.URL]
-				if !seen {
-					urls = append(urls, ref.URL)
-				}
-				ends[ref.URL] = max(end, ref.Offset+ref.Size)
-			}
-		}
-	}
-	n = min(n, len(urls))
-	opts := source.Options{Client: source.NewClient(4), Retries: 1}
-	for i := range n {
-		url := urls[i*len(urls)/n]
-		src, err := source.Open(ctx, url, opts)
-		if err != nil {
-			return i, phases.SourceError(url, "", fmt.Errorf("a link of the store leads nowhere: %w", err))
-		}
-		size := src.Size()
-		if err := src.Close(); err != nil {
-			return i, err
-		}
-		if size < ends[url] {
-			return i, phases.Errorf(phases.Fault, "", "%s has %d bytes, and the store refers to its byte %d", url, size, ends[url]-1)
-		}
-	}
-	return n, nil
+	return phases.Errorf(phases.Input, "correct `links` in override.yaml and run configure again", "no source file lies below %s", l.From)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/formats/source"
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -23,8 +24,10 @@ type Subject struct {
 }
 
 // Check does all checks: of the sources, of the arrays, of the metadata, of the references, and of about n chunks of
-// values (see [Values]). An array that is not the plan's is left out of the last three, which can say nothing about it.
+// values (see [Values]). Edits that the store records are seen through: what they have changed must be as they say, and all else as
+// it was. An array that is not the plan's is left out of the last three, which can say nothing about it.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
+	s.Store = withoutLinks(s.Store)
 	results, err := s.check(ctx, n, seed)
 	if err != nil {
 		return nil, err
@@ -36,7 +39,12 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	fail := func(check string, err error) ([]*Result, error) {
 		return nil, fmt.Errorf("%s: %s: %w", s.Name, check, err)
 	}
-	plan, err := normalPlan(s.Plan, editsOf(s.Plan, s.Store.Dataset()).dropped)
+	made, err := normalPlan(s.Plan, nil)
+	if err != nil {
+		return fail("plan", err)
+	}
+	unedited, edits := withoutEdits(s.Store, made.Dataset)
+	plan, err := normalPlan(s.Plan, compute.Dropped(unedited.steps))
 	if err != nil {
 		return fail("plan", err)
 	}
@@ -45,8 +53,8 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	if err != nil {
 		return fail("sources", err)
 	}
-	arrays, sound := Arrays(s.Store.Dataset(), plan.Dataset)
-	store := subset{s.Store, sound}
+	arrays, sound := Arrays(unedited.Dataset(), plan.Dataset)
+	store := subset{unedited, sound}
 	locator := FromPlan(plan)
 	reader, err := NewReader(store, s.Fetch)
 	if err != nil {
@@ -64,7 +72,12 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	if err != nil {
 		return fail("values", err)
 	}
-	return []*Result{stale, arrays, metadata, references, values}, nil
+	results := []*Result{stale, arrays, metadata, references, values}
+	unedited.rename(results)
+	if edits != nil {
+		results = slices.Insert(results, 1, edits)
+	}
+	return results, nil
 }
 
 // subset is a store of which some arrays are left out.

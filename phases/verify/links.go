@@ -3,11 +3,8 @@ package verify
 import (
 	"context"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/cedadev/kerchunk-builder/phases/compute"
-	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
@@ -15,23 +12,24 @@ import (
 // unlinked is a store whose links have been rewritten, with its references as they were before: to the files that the plan is of.
 type unlinked struct {
 	zarr.Store
-	links []configure.Links // in the order in which they were rewritten
+	steps []compute.Step
 }
 
 // withoutLinks answers s with the rewriting of its links, which its attributes tell, undone.
 func withoutLinks(s zarr.Store) zarr.Store {
-	links := compute.Rewritten(s.Dataset())
-	if len(links) == 0 {
+	if _, done := s.(unlinked); done {
 		return s
 	}
-	return unlinked{s, links}
+	steps, err := compute.Steps(s.Dataset())
+	if err != nil || compute.Rewritings(steps) == nil { // what can't be understood is a fault that the check of edits finds
+		return s
+	}
+	return unlinked{s, steps}
 }
 
 func (u unlinked) source(ref virtual.Reference) virtual.Reference {
-	for _, l := range slices.Backward(u.links) {
-		if rest, ok := strings.CutPrefix(ref.URL, l.To); ok && ref.Inline == nil {
-			ref.URL = l.From + rest
-		}
+	if ref.Inline == nil {
+		ref.URL = compute.Source(u.steps, ref.URL)
 	}
 	return ref
 }
@@ -43,8 +41,14 @@ func (u unlinked) Reference(array string, index int64) (virtual.Reference, bool,
 
 func (u unlinked) References(ctx context.Context, array string) iter.Seq2[zarr.Row, error] {
 	return func(yield func(zarr.Row, error) bool) {
+		var last, home string // chunks of one file come one after another
 		for row, err := range u.Store.References(ctx, array) {
-			row.Reference = u.source(row.Reference)
+			if ref := &row.Reference; ref.Inline == nil {
+				if ref.URL != last {
+					last, home = ref.URL, u.source(*ref).URL
+				}
+				ref.URL = home
+			}
 			if !yield(row, err) {
 				return
 			}

@@ -22,7 +22,7 @@ import (
 //
 // Files are read several at once. Besides the coordinates of the store one header for each of them is in memory.
 func Metadata(ctx context.Context, store Store, reader Reader, plan *virtual.Plan, sources Sources) (*Result, error) {
-	m := &metadata{ds: store.Dataset(), plan: plan, owners: plan.Owners(), sources: sources, edited: editsOf(plan, store.Dataset()), known: map[string][]Fault{}}
+	m := &metadata{ds: store.Dataset(), plan: plan, owners: plan.Owners(), sources: sources, decided: decided(plan), known: map[string][]Fault{}}
 	result := &Result{Check: "metadata", Unit: "headers", Checked: int64(len(plan.Files))}
 	m.groups(result)
 	if err := m.coordinates(ctx, reader, result); err != nil {
@@ -81,8 +81,8 @@ type metadata struct {
 	plan    *virtual.Plan
 	owners  [][]int
 	sources Sources
-	edited  edited
-	boxes   []*box // by array: the coordinates of the store
+	decided map[string]bool // attributes, by the user: see decided
+	boxes   []*box          // by array: the coordinates of the store
 
 	mu    sync.Mutex
 	known map[string][]Fault // of variables by their signature: most files are alike
@@ -106,11 +106,7 @@ func (m *metadata) groups(result *Result) {
 			continue
 		}
 		own := slices.DeleteFunc(slices.Clone(got.Attributes), func(a cdm.Attribute) bool { return strings.HasPrefix(a.Name, provenance) })
-		expected := want.Attributes
-		if want.Path == "" {
-			expected, own = m.edited.without("", expected), m.edited.without("", own)
-		}
-		for _, f := range compareAttributes(want.Path, expected, own) {
+		for _, f := range compareAttributes(want.Path, want.Attributes, own) {
 			result.add(f)
 		}
 	}
@@ -282,11 +278,11 @@ func (m *metadata) compare(a *virtual.Array, p int, v *virtual.Variable, first b
 		return out, nil
 	}
 	attrs := v.Attributes
-	edited := func(name string) bool { return m.edited.plan[a.Path+"."+name] }
+	edited := func(name string) bool { return m.decided[a.Path+"."+name] }
 	if raw, ok := a.Type.Encode(cdm.Lookup(attrs, "_FillValue")); ok && (v.Type.Equal(a.Type) || lay.Units != "") {
 		// It stands as Zarr's fill value, of re-encoded times in their new type.
 		attrs = slices.DeleteFunc(slices.Clone(attrs), func(x cdm.Attribute) bool { return x.Name == "_FillValue" })
-		if !bytes.Equal(raw, a.Fill) && !edited("_FillValue") && !m.edited.store[a.Path+"._FillValue"] && !(isNaN(a.Type, raw) && isNaN(a.Type, a.Fill)) {
+		if !bytes.Equal(raw, a.Fill) && !edited("_FillValue") && !(isNaN(a.Type, raw) && isNaN(a.Type, a.Fill)) {
 			fault(Attribute, "_FillValue = "+elementText(a.Type, raw), "fill value "+fillText(a))
 		}
 	}
@@ -313,7 +309,7 @@ func (m *metadata) compare(a *virtual.Array, p int, v *virtual.Variable, first b
 			got = append(got, x)
 		}
 	}
-	return append(out, compareAttributes(a.Path, m.edited.without(a.Path, want), m.edited.without(a.Path, got))...), nil
+	return append(out, compareAttributes(a.Path, want, got)...), nil
 }
 
 func timed(name string) bool { return name == "units" || name == "calendar" }

@@ -87,30 +87,6 @@ func TestEditsOfTheUser(t *testing.T) {
 	}
 }
 
-// What was done to the store later, and stands in its attributes, is no fault; anything else is.
-func TestEditsOfTheStore(t *testing.T) {
-	s := built(t, written(t))
-	change := func(edits string) Subject {
-		return retell(s, func(d *virtual.Dataset) {
-			d.Groups[0].Attributes = append(d.Groups[0].Attributes, cdm.Attribute{Name: editsAttribute, Value: edits}, cdm.Attribute{Name: "title", Value: "new"})
-			array(d, "temp").Attributes = []cdm.Attribute{{Name: "units", Value: "K"}}
-			d.Arrays = slices.DeleteFunc(d.Arrays, func(a virtual.Array) bool { return a.Path == "lat" })
-		})
-	}
-	for _, c := range []struct {
-		edits  string
-		faults int64
-	}{{"drop lat\nset title\nset temp.units", 0}, {"drop lat\nset title", 1}, {"set temp.units\nset lat", 2}, {"", 3}} {
-		report, err := change(c.edits).Check(t.Context(), All, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if report.Faults != c.faults {
-			t.Errorf("%q: %s", c.edits, report)
-		}
-	}
-}
-
 // A coordinate is compared with every file: not one in the middle of many is missed, whatever the sample of values.
 func TestCoordinatesOfEveryFile(t *testing.T) {
 	a := newArchive(t)

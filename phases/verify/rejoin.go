@@ -8,6 +8,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -36,9 +37,14 @@ func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules
 			Found: fmt.Sprintf("%d that its references name; files whose values are all inline must be named with --source", len(urls))})
 	}
 	rules.Keep = nil
-	for _, a := range ds.Arrays {
-		rules.Keep = append(rules.Keep, a.Path)
+	steps, err := compute.Steps(ds)
+	if err != nil {
+		return nil, phases.Errorf(phases.Input, "", "%s: %w", s.Name, err)
 	}
+	for _, a := range ds.Arrays {
+		rules.Keep = append(rules.Keep, compute.Origin(steps, a.Path))
+	}
+	rules.Keep = append(rules.Keep, compute.Dropped(steps)...)
 	s.Plan, err = configure.Join(ctx, configure.Options{Open: s.Open}, urls, rules)
 	if err != nil {
 		switch phases.ClassOf(err) {

@@ -2,7 +2,6 @@ package refparquet
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
@@ -33,11 +32,9 @@ func (w *Writer) Adopt(array int, n int64, from *Reader) error {
 		return err
 	}
 	old := filepath.Join(from.dir, recordPath(a.path, n))
-	if err := os.Link(old, to); err != nil { // a file system without second names
-		if err := copyFile(to, old); err != nil {
-			w.err = fmt.Errorf("variable %s, record %d: %w", a.path, n, err)
-			return w.err
-		}
+	if err := linkFile(old, to); err != nil {
+		w.err = fmt.Errorf("variable %s, record %d: %w", a.path, n, err)
+		return w.err
 	}
 	a.done[n] = true
 	w.records = append(w.records, Record{Array: a.path, N: n})
