@@ -188,7 +188,6 @@ func follow(ctx context.Context, o *orchestra, lease *workdirs.Lease, asJSON boo
 		p.show(pic)
 	})
 	stop()
-	p.close()
 	if err != nil {
 		return err
 	}

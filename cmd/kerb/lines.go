@@ -2,11 +2,8 @@ package main
 
 import (
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
 // oneLine puts a message of several lines on one.
@@ -14,14 +11,11 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // width is the number of columns of the terminal that w is; 0 when it is none.
 func width(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f := terminal(w)
+	if f == nil {
 		return 0
 	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 {
-		return 80
-	}
+	columns, _ := sizeOf(f)
 	return columns
 }
 
@@ -31,4 +25,51 @@ func cut(line string, columns int) string {
 		return line
 	}
 	return strings.TrimRight(string([]rune(line)[:columns-1]), " ") + "…"
+}
+
+// wrap breaks a text between words into lines of a number of columns, of which 0 is no limit. All begin with indent, and all but the first
+// with two spaces more. A word that is longer than a line stays whole.
+func wrap(text, indent string, columns int) []string {
+	if columns == 0 {
+		return []string{indent + text}
+	}
+	var lines []string
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case strings.TrimSpace(line) == "":
+			line += word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns:
+			lines = append(lines, line)
+			line = indent + "  " + word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
+
+// table puts cells under each other, with so many spaces between the columns. The first row is the head.
+func table(rows [][]string, between int) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for k, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			b.WriteString(cell)
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+between))
+			}
+		}
+		lines[k] = strings.TrimRight(b.String(), " ")
+	}
+	return lines
 }

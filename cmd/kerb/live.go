@@ -117,9 +117,6 @@ func (l *live) close() {
 	}
 }
 
-// Of at most this many running tasks the files are read.
-const watchedFiles = 256
-
 // look notes which tasks are running.
 func (l *live) look(pic *scheduler.Picture) {
 	if l == nil || pic == nil {
@@ -158,29 +155,26 @@ func running(pic *scheduler.Picture, ofJob, all int) []workdirs.Attempt {
 	return list
 }
 
-// text says how far a task's attempt has come; "" when it has told nothing of an item yet. Without a live it reads the attempt's newest event.
-func (l *live) text(run *workdirs.Run, a workdirs.Attempt) (string, error) {
+// progress is how far a task's attempt has come, and whether that is known. Without a live it reads the attempt's newest event.
+func (l *live) progress(run *workdirs.Run, a workdirs.Attempt) (bus.Progress, bool, error) {
 	if l != nil {
-		p, ok := l.board.Task(a.Job, a.Index, a.Attempt)
-		return progressText(p, ok), nil
+		p, known := l.board.Task(a.Job, a.Index, a.Attempt)
+		return p, known, nil
 	}
 	e, ok, err := run.LastEvent(a.Job, a.Index, a.Attempt)
 	if err != nil || !ok {
-		return "", err
+		return bus.Progress{}, false, err
 	}
 	b := bus.NewBoard()
 	b.Add(e)
-	p, ok := b.Task(a.Job, a.Index, a.Attempt)
-	return progressText(p, ok), nil
+	p, known := b.Task(a.Job, a.Index, a.Attempt)
+	return p, known, nil
 }
 
 // progressText writes a task's progress for people.
-func progressText(p bus.Progress, known bool) string {
-	if !known || p.Code == "" {
-		return ""
-	}
+func progressText(a workdirs.Attempt, p bus.Progress) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d", shorten(p.Code), p.Files)
+	fmt.Fprintf(&b, "%s[%d] %s: %d", a.Job, a.Index, shorten(p.Code), p.Files)
 	if p.TotalFiles >= p.Files {
 		fmt.Fprintf(&b, "/%d", p.TotalFiles)
 	}
@@ -205,23 +199,24 @@ func unitOf(s scheduler.Step) string {
 	return "files"
 }
 
-// lines says of a few running tasks how far they have come.
-func (l *live) lines(pic *scheduler.Picture, most int) []string {
+// hear marks the tasks as running that say so themselves, while the scheduler's last answer has them waiting: they are heard at once, and the
+// scheduler is asked once an interval.
+func (l *live) hear(pic *scheduler.Picture) {
 	if l == nil || pic == nil {
-		return nil
+		return
 	}
-	var lines []string
-	for _, a := range running(pic, watchedTasks, watchedFiles) {
-		p, ok := l.board.Task(a.Job, a.Index, a.Attempt)
-		text := progressText(p, ok)
-		if text == "" {
-			continue
-		}
-		if lines = append(lines, fmt.Sprintf("  %s[%d] %s", a.Job, a.Index, text)); len(lines) == most {
-			break
+	for _, v := range pic.Jobs {
+		for i := range v.Tasks {
+			t := &v.Tasks[i]
+			if t.Stand != scheduler.Live || t.Queue != nil && t.Queue.State == scheduler.Running {
+				continue
+			}
+			p, known := l.board.Task(v.Job.Key, i, t.Ref.Attempt)
+			if known && !p.Ended && (t.Queue == nil || p.Time.After(t.Queue.Seen)) {
+				t.Queue = &scheduler.TaskState{Index: i, State: scheduler.Running, Node: p.Host, Start: p.Began, Source: "events", Seen: p.Time}
+			}
 		}
 	}
-	return lines
 }
 
 // every calls fn again and again until the context ends or stop is called, which waits for fn.

@@ -11,6 +11,7 @@ import (
 
 	slurmcluster "github.com/cedadev/kerchunk-builder/deploy/slurm-cluster"
 	"github.com/cedadev/kerchunk-builder/scheduler"
+	"github.com/cedadev/kerchunk-builder/scheduler/bus"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
@@ -23,18 +24,18 @@ func TestLiveProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bus := range []string{"127.0.0.1", busOff} {
-		t.Run(bus, func(t *testing.T) {
+	for _, iface := range []string{"127.0.0.1", busOff} {
+		t.Run(iface, func(t *testing.T) {
 			o, err := openLatest(s.dir, "g")
 			if err != nil {
 				t.Fatal(err)
 			}
-			o.site.BusInterface = bus
+			o.site.BusInterface = iface
 			l := watchLive(t.Context(), o, true, os.Stderr)
 			defer l.close()
 			address := filepath.Join(o.run.Dir(), "bus.json")
 			attempt := workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}
-			if info, err := os.Stat(address); bus == busOff {
+			if info, err := os.Stat(address); iface == busOff {
 				l.mu.Lock()
 				l.running = []workdirs.Attempt{attempt} // as look would find
 				l.mu.Unlock()
@@ -58,12 +59,12 @@ func TestLiveProgress(t *testing.T) {
 			}()
 			<-working
 			text := ""
-			for end := time.Now().Add(30 * time.Second); !strings.HasPrefix(text, "sst: 1 files") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-				if text, err = l.text(o.run, attempt); err != nil {
+			for end := time.Now().Add(30 * time.Second); !strings.HasPrefix(text, "compute[0] sst: 1 files") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				if text, err = told(l, o.run, attempt); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !strings.HasPrefix(text, "sst: 1 files") {
+			if !strings.HasPrefix(text, "compute[0] sst: 1 files") {
 				t.Errorf("while the task works it is known: %q", text)
 			}
 			close(enough)
@@ -76,6 +77,15 @@ func TestLiveProgress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// told is what is shown of an attempt's progress; "" when it has told nothing of its work yet.
+func told(l *live, run *workdirs.Run, a workdirs.Attempt) (string, error) {
+	p, known, err := l.progress(run, a)
+	if err != nil || !known || p.Code == "" {
+		return "", err
+	}
+	return progressText(a, p), nil
 }
 
 // TestSecondWatcher: of two that watch, one serves, and the other takes nothing away from it when it ends.
@@ -117,13 +127,42 @@ func TestLiveProgressOnSlurm(t *testing.T) {
 	defer l.close()
 	text := "" // over the bus: no file is looked at before look is told what runs
 	for end := time.Now().Add(2 * time.Minute); text == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if text, err = l.text(o.run, workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}); err != nil {
+		if text, err = told(l, o.run, workdirs.Attempt{Job: "compute", Index: 0, Attempt: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !strings.HasPrefix(text, "sst: 1 files") {
+	if !strings.HasPrefix(text, "compute[0] sst: 1 files") {
 		t.Errorf("of compute it is known: %q", text)
 	}
 	s.settle(2 * time.Minute)
 	s.wantOnce("sst")
+}
+
+// TestHear: a task that tells of itself runs, whatever the scheduler said before; what the scheduler has said since counts more.
+func TestHear(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	l := &live{board: bus.NewBoard()}
+	for i, last := range []string{"started", workdirs.Done, "started", "started"} {
+		l.board.Add(bus.Event{Job: "scan", Index: i, Attempt: 1 + i/3, Seq: 1, Time: start, Host: "n7", Message: last})
+	}
+	waiting := func(seen time.Time) scheduler.TaskView {
+		return scheduler.TaskView{Stand: scheduler.Live, Ref: scheduler.Ref{Key: "scan", Attempt: 1}, Queue: &scheduler.TaskState{State: scheduler.Pending, Seen: seen}}
+	}
+	tasks := []scheduler.TaskView{
+		waiting(start.Add(-time.Minute)), // runs now
+		waiting(start.Add(-time.Minute)), // has ended since
+		waiting(start.Add(time.Minute)),  // was put back into the queue since
+		waiting(start.Add(-time.Minute)), // another attempt tells
+		waiting(start.Add(-time.Minute)), // tells nothing
+	}
+	pic := &scheduler.Picture{Jobs: []*scheduler.JobView{{Job: &scheduler.Job{Key: "scan"}, Tasks: tasks}}}
+	l.hear(pic)
+	for i := range tasks {
+		if got := tasks[i].Queue.State == scheduler.Running; got != (i == 0) {
+			t.Errorf("task %d runs: %v", i, got)
+		}
+	}
+	if n := scheduler.Count(pic).Running; n != 1 || tasks[0].Queue.Node != "n7" || !tasks[0].Queue.Start.Equal(start) {
+		t.Errorf("%d running, the first as %+v", n, tasks[0].Queue)
+	}
 }

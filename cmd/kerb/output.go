@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -27,6 +30,26 @@ func byteSize(n int64) string {
 		v, units = v/1000, units[1:]
 	}
 	return fmt.Sprintf("%.1f %cB", v, units[0])
+}
+
+// count writes a number of things for people.
+func count[T int | int64](n T, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// commandLine is a command line of kerb for people to copy, with the workdir unless the environment names it.
+func commandLine(workdir string, words ...string) string {
+	line := "kerb " + strings.Join(words, " ")
+	if known, err := filepath.Abs(os.Getenv("KERB_WORKDIR")); err == nil && known == workdir {
+		return line
+	}
+	if strings.ContainsAny(workdir, " \t'\"$") {
+		workdir = strconv.Quote(workdir)
+	}
+	return line + " -w " + workdir
 }
 
 // openWorkdir opens the workdir that -w or KERB_WORKDIR names.

@@ -3,36 +3,29 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/cedadev/kerchunk-builder/scheduler"
 )
 
 // progress shows how a run goes: one line of bars on a terminal, a plain line whenever something has changed elsewhere.
 type progress struct {
-	w        io.Writer
-	terminal bool
-	live     *live
+	w      io.Writer
+	screen *screen // nil: lines are printed, and stay
+	live   *live
 
 	mu     sync.Mutex
 	pic    *scheduler.Picture
-	last   string
+	last   []string
 	told   map[string]bool // what was said of running tasks
 	toldAt time.Time
-	drawn  int
 	began  time.Time
 }
 
 func newProgress(w io.Writer, o *orchestra) *progress {
-	p := &progress{w: w, began: time.Now(), toldAt: time.Now()}
-	if f, ok := w.(*os.File); ok {
-		p.terminal = term.IsTerminal(int(f.Fd()))
-	}
+	p := &progress{w: w, screen: newScreen(w), began: time.Now(), toldAt: time.Now()}
 	fmt.Fprintf(w, "run %s of group %s\n", o.info.ID, o.info.Group)
 	return p
 }
@@ -48,6 +41,7 @@ func (p *progress) show(pic *scheduler.Picture) {
 	defer p.mu.Unlock()
 	p.pic = pic
 	p.live.look(pic)
+	p.live.hear(pic)
 	p.draw(pic)
 }
 
@@ -56,6 +50,9 @@ func (p *progress) again() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.pic != nil {
+		if p.screen != nil { // elsewhere it would be a line for every task
+			p.live.hear(p.pic)
+		}
 		p.draw(p.pic)
 	}
 }
@@ -75,39 +72,34 @@ func (p *progress) draw(pic *scheduler.Picture) {
 		counts[v.Job.Step].Add(v)
 	}
 	var lines []string
+	var rest time.Duration
 	for _, s := range stepOrder {
 		if t := counts[s]; t != nil {
-			lines = append(lines, p.line(s, *t)+left(pic, s, *t))
+			rest = max(rest, left(pic, s, *t)) // no step ends before the one that it follows
+			line := p.line(s, *t)
+			if rest >= 2*time.Second && t.Done < t.Total && t.Done > 0 {
+				line += fmt.Sprintf(", about %s left", rest.Round(time.Second))
+			}
+			lines = append(lines, line)
 		}
 	}
-	running := p.live.lines(pic, shownTasks)
-	if p.terminal {
-		lines = append(lines, running...)
-	} else {
-		p.tell(running)
+	var running []string
+	if p.live != nil {
+		if rows, err := runningRows(pic, p.live, p.live.run); err == nil { // else it is not shown
+			running = runningLines(rows)
+		}
 	}
-	for i, columns := 0, width(p.w); i < len(lines); i++ {
-		lines[i] = cut(lines[i], columns) // one that breaks would not be drawn over as a whole
-	}
-	text := strings.Join(lines, "\n")
-	if text == p.last {
+	if p.screen != nil {
+		p.screen.draw(append(lines, running...))
 		return
 	}
-	if p.terminal {
-		if p.drawn > 0 {
-			fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn) // back over what was drawn before
-		}
-		fmt.Fprintln(p.w, text)
-		p.drawn = len(lines)
-	} else {
-		before := strings.Split(p.last, "\n")
-		for i, line := range lines {
-			if i >= len(before) || before[i] != line {
-				fmt.Fprintf(p.w, "%s %s\n", time.Since(p.began).Round(time.Second), line)
-			}
+	p.tell(running)
+	for i, line := range lines {
+		if i >= len(p.last) || p.last[i] != line {
+			fmt.Fprintf(p.w, "%s %s\n", time.Since(p.began).Round(time.Second), line)
 		}
 	}
-	p.last = text
+	p.last = lines
 }
 
 // tell says how far tasks have come, once in a while and what it has not said the last time.
@@ -124,11 +116,11 @@ func (p *progress) tell(running []string) {
 	}
 }
 
-// left says about how long a step will go on, at the rate so far.
-func left(pic *scheduler.Picture, s scheduler.Step, t scheduler.Tally) string {
+// left is about how long a step will go on, at the rate so far; 0 when that can't be told.
+func left(pic *scheduler.Picture, s scheduler.Step, t scheduler.Tally) time.Duration {
 	rest := t.Running + t.Queued + t.Idle + t.Failing
-	if t.Done < 2 || rest == 0 {
-		return ""
+	if t.Done < 2 {
+		return 0
 	}
 	var first, last time.Time
 	for _, v := range pic.Jobs {
@@ -141,11 +133,7 @@ func left(pic *scheduler.Picture, s scheduler.Step, t scheduler.Tally) string {
 			}
 		}
 	}
-	d := last.Sub(first) * time.Duration(rest) / time.Duration(t.Done)
-	if d < 2*time.Second {
-		return ""
-	}
-	return fmt.Sprintf(", about %s left", d.Round(time.Second))
+	return last.Sub(first) * time.Duration(rest) / time.Duration(t.Done)
 }
 
 const barWidth = 30
@@ -153,7 +141,7 @@ const barWidth = 30
 // line is one step's state: its bar on a terminal, its numbers, and what is wrong.
 func (p *progress) line(s scheduler.Step, t scheduler.Tally) string {
 	b := fmt.Sprintf("%-10s", s)
-	if p.terminal {
+	if p.screen != nil {
 		n := barWidth * t.Done / max(t.Total, 1)
 		b += "[" + strings.Repeat("=", n) + strings.Repeat(" ", barWidth-n) + "] "
 	}
@@ -172,5 +160,3 @@ func (p *progress) line(s scheduler.Step, t scheduler.Tally) string {
 	}
 	return b
 }
-
-func (p *progress) close() { p.drawn = 0 }

@@ -3,6 +3,8 @@ package bus
 import (
 	"sync"
 	"time"
+
+	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
 // Progress is how far a running task has come.
@@ -20,6 +22,8 @@ type Progress struct {
 	References int64   // 0: not known
 	Rate       float64 // files a second since the item's first event; 0: not known yet
 	Message    string
+	Began      time.Time // the attempt's first event that came
+	Ended      bool      // the attempt has said its last word
 	since      time.Time // the item's first event
 	first      int64     // files at that time
 }
@@ -48,8 +52,9 @@ func (b *Board) Add(e Event) {
 	case !known && len(b.tasks) >= maxAttempts, e.Attempt < p.Attempt, e.Attempt == p.Attempt && e.Seq <= p.Seq:
 		return
 	case e.Attempt > p.Attempt:
-		p = Progress{Attempt: e.Attempt}
+		p = Progress{Attempt: e.Attempt, Began: e.Time}
 	}
+	p.Ended = e.Code == "" && (e.Message == workdirs.Done || e.Message == workdirs.Failed)
 	p.Seq, p.Time, p.Host, p.Message = e.Seq, e.Time, e.Host, e.Message
 	if e.Step != "" {
 		p.Step = e.Step

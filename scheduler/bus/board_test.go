@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/scheduler/bus"
+	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
 func TestBoard(t *testing.T) {
@@ -37,11 +38,19 @@ func TestBoard(t *testing.T) {
 	if !ok || want.Items != 1 || want.TotalItems != 2 || want.Code != "b" || want.Files != 4 || want.References != 0 || want.Rate != 1 || want.Step != "compute" {
 		t.Errorf("got %+v", want)
 	}
+	if !want.Began.Equal(start) || want.Ended {
+		t.Errorf("began %v, ended %v: want %v, and that it goes on", want.Began, want.Ended, start)
+	}
 	for range 50 { // late and repeated events change nothing
 		b.Add(list[rand.N(len(list))])
 	}
 	if got, _ := b.Task("compute", 3, 1); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	last := bus.Event{Job: "compute", Index: 3, Attempt: 1, Seq: 8, Done: 2, Total: 2, Message: workdirs.Done}
+	b.Add(last)
+	if got, _ := b.Task("compute", 3, 1); !got.Ended {
+		t.Error("the last event of an attempt does not end it")
 	}
 	again := list[0]
 	again.Attempt, again.Seq = 2, 1
