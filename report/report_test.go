@@ -65,7 +65,7 @@ func group(t *testing.T) (*workdirs.Workdir, workdirs.GroupInfo, *Submitted) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := g.NewRun(workdirs.RunInfo{Created: noon, From: "scan", To: "scan", Scheduler: "slurm", User: "ann"}, plan)
+	run, err := g.NewRun(workdirs.RunInfo{Created: noon, From: "scan", To: "scan", Scheduler: "slurm", User: "ann"}, plan.Begin(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

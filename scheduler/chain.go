@@ -23,15 +23,24 @@ func (r *reconciler) chain() {
 	}
 }
 
-// advance puts an advance job behind what configures datasets in this pass.
+// advance puts an advance job behind what configures, in this pass, datasets that are not planned to their end.
 func (r *reconciler) advance() {
+	missing := map[string]bool{}
+	for _, code := range r.Plan.Missing() {
+		missing[code] = true
+	}
+	waits := func(s Submit) bool {
+		return slices.ContainsFunc(s.Indices, func(t int) bool {
+			return slices.ContainsFunc(s.Job.Tasks[t], func(i Item) bool { return missing[i.Code] })
+		})
+	}
 	var after []Link
 	for _, s := range r.submitted {
-		if s.Step == Configure {
+		if s.Step == Configure && waits(s) {
 			after = append(after, Link{AfterAny, s.Ref})
 		}
 	}
-	if len(after) > 0 && r.Plan.wants(Compute) {
+	if len(after) > 0 {
 		r.drive(Advance, after, false)
 	}
 }

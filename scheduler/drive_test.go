@@ -409,11 +409,15 @@ func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 	}
 	var codes []string
 	parts := map[string]int{}
+	var light []Needs
 	for i := range rapid.IntRange(1, 6).Draw(t, "datasets") {
 		code := fmt.Sprint("d", i)
 		codes = append(codes, code)
-		if rapid.IntRange(0, 2).Draw(t, "large") == 0 {
+		switch rapid.IntRange(0, 2).Draw(t, "kind") {
+		case 0:
 			parts[code] = rapid.IntRange(1, 5).Draw(t, "parts")
+		case 1:
+			light = append(light, Needs{Code: code, Steps: map[Step]Request{Scan: {Time: 20 * time.Minute}}})
 		}
 		for _, step := range []Step{Scan, Configure, Compute, Parts, Combine, Test} {
 			switch rapid.IntRange(0, 11).Draw(t, "hunger") {
@@ -429,7 +433,7 @@ func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.files.WritePlan(plan)
+	s.files.WritePlan(plan.Begin(light))
 	s.plan = func() *Plan {
 		var p Plan
 		if err := s.files.ReadPlan(&p); err != nil {

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"cmp"
+	"maps"
 	"math/bits"
 	"slices"
 	"time"
@@ -22,65 +23,94 @@ type memoryClass struct {
 	steps map[Step]Request
 }
 
-// packed puts small datasets into tasks by predicted time. Datasets of one task ask for memory of the same power of
-// two. Few datasets get a task each; many share, up to limits.PackTime, since starting a task costs seconds.
+// packed puts small datasets into tasks, the same ones in all the steps. Few datasets get a task each. Many share: starting a task
+// costs seconds, and more tasks than can run at once only wait. Datasets of one task ask for memory of the same power of two.
 func packed(datasets []Needs, steps []Step, limits Limits) []memoryClass {
 	if len(datasets) == 0 || len(steps) == 0 {
 		return nil
 	}
-	// The first step is the one that decides; the others follow its tasks.
-	lead := steps[0]
-	request := func(n Needs, s Step) Request { return n.Steps[s].Or(DefaultRequest(s)) }
-	known := func(n Needs) bool { return n.Steps[lead].Time > 0 }
+	byMemory := map[int][]Needs{}
 	var total time.Duration
 	for _, n := range datasets {
-		total += request(n, lead).Time
+		most := n.most(steps)
+		class := bits.Len64(uint64(max(most.Memory, 0) / mebibyte))
+		byMemory[class] = append(byMemory[class], n)
+		total += most.Time
 	}
 	budget := min(limits.PackTime, total/time.Duration(max(limits.Width, 1)))
-
-	sorted := slices.Clone(datasets)
-	class := func(n Needs) int { return bits.Len64(uint64(max(request(n, lead).Memory, 0) / mebibyte)) }
-	slices.SortStableFunc(sorted, func(a, b Needs) int {
-		return cmp.Or(class(a)-class(b), cmp.Compare(request(b, lead).Time, request(a, lead).Time))
-	})
 	var classes []memoryClass
-	var used time.Duration
-	for i, n := range sorted {
-		if i == 0 || class(n) != class(sorted[i-1]) {
-			classes = append(classes, memoryClass{steps: map[Step]Request{}})
-			used = budget + 1
-		}
-		c := &classes[len(classes)-1]
-		t := request(n, lead).Time
-		if used+t > budget || !known(n) {
-			c.tasks, used = append(c.tasks, nil), 0
-		}
-		used += t
-		last := len(c.tasks) - 1
-		c.tasks[last] = append(c.tasks[last], Item{n.Code, -1})
-	}
-	// A task's time is the sum of its items'; the array asks for its longest task. A default is no prediction.
-	of := map[string]Needs{}
-	for _, n := range datasets {
-		of[n.Code] = n
-	}
-	for i := range classes {
-		for _, s := range steps {
-			var longest Request
-			for _, t := range classes[i].tasks {
-				var sum Request
-				for _, item := range t {
-					r := of[item.Code].Steps[s].Or(Request{Memory: DefaultRequest(s).Memory, CPUs: 1})
-					if r.Time == 0 {
-						r.Time = DefaultRequest(s).Time / 2
-					}
-					r.Time += sum.Time
-					sum = sum.Max(r)
-				}
-				longest = longest.Max(sum)
+	for _, class := range slices.Sorted(maps.Keys(byMemory)) {
+		sharing := shared(byMemory[class], steps, budget)
+		c := memoryClass{steps: requested(sharing, steps)}
+		for _, list := range sharing {
+			task := make(Task, len(list))
+			for i, n := range list {
+				task[i] = Item{n.Code, -1}
 			}
-			classes[i].steps[s] = asked(longest)
+			c.tasks = append(c.tasks, task)
 		}
+		classes = append(classes, c)
 	}
 	return classes
+}
+
+// shared puts datasets together that take about the budget in the step that takes them longest. A dataset of which no time is
+// predicted stays alone, and so does one that takes most of the budget by itself.
+func shared(datasets []Needs, steps []Step, budget time.Duration) [][]Needs {
+	var tasks [][]Needs
+	var quick []Needs
+	var total time.Duration
+	for _, n := range datasets {
+		if t := n.most(steps).Time; t <= 0 || t > budget/2 {
+			tasks = append(tasks, []Needs{n})
+		} else {
+			quick, total = append(quick, n), total+t
+		}
+	}
+	if len(quick) == 0 {
+		return tasks
+	}
+	// Dealt out like cards, the longest first and each round the other way about, they come to about the same.
+	slices.SortStableFunc(quick, func(a, b Needs) int { return cmp.Compare(b.most(steps).Time, a.most(steps).Time) })
+	hands := make([][]Needs, (total+budget-1)/budget)
+	for i, n := range quick {
+		k := i % len(hands)
+		if i/len(hands)%2 == 1 {
+			k = len(hands) - 1 - k
+		}
+		hands[k] = append(hands[k], n)
+	}
+	return append(tasks, hands...)
+}
+
+// requested is what the arrays of some tasks ask for, step by step: enough for the longest task, whose time is the sum of its
+// datasets'.
+func requested(tasks [][]Needs, steps []Step) map[Step]Request {
+	requests := map[Step]Request{}
+	for _, s := range steps {
+		var longest Request
+		for _, task := range tasks {
+			var sum Request
+			for _, n := range task {
+				r := n.Steps[s].Or(Request{Memory: DefaultRequest(s).Memory, CPUs: 1})
+				if r.Time == 0 { // a default is no prediction
+					r.Time = DefaultRequest(s).Time / 2
+				}
+				r.Time += sum.Time
+				sum = sum.Max(r)
+			}
+			longest = longest.Max(sum)
+		}
+		requests[s] = asked(longest)
+	}
+	return requests
+}
+
+// most is the most that any of the steps needs, as far as it is predicted.
+func (n Needs) most(steps []Step) Request {
+	var most Request
+	for _, s := range steps {
+		most = most.Max(n.Steps[s])
+	}
+	return most
 }

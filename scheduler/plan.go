@@ -104,7 +104,7 @@ type Needs struct {
 type Limits struct {
 	MaxArraySize int           `json:"max_array_size"` // the highest index is one less
 	PackTime     time.Duration `json:"pack_time"`      // small datasets share a task up to this predicted time
-	Width        int           `json:"width"`          // and only when there are more tasks than this
+	Width        int           `json:"width"`          // as far as so many tasks, which may run at once, are left
 }
 
 // DefaultLimits are SLURM's own default array size and modest packing.
@@ -138,8 +138,8 @@ func DefaultRequest(s Step) Request {
 	}
 }
 
-// NewPlan plans the phases from to to for a group as far as nothing need be known about its datasets: scan and configure.
-// [Plan.Extend] plans the rest.
+// NewPlan is the empty plan of the phases from to to for a group: [Plan.Begin] plans what needs not wait for configure,
+// [Plan.Extend] the rest.
 func NewPlan(group string, from, to Step, codes []string, limits Limits) (Plan, error) {
 	first, last := slices.Index(phaseOrder, from), slices.Index(phaseOrder, to)
 	switch {
@@ -152,19 +152,42 @@ func NewPlan(group string, from, to Step, codes []string, limits Limits) (Plan, 
 	case limits.MaxArraySize < 1:
 		return Plan{}, fmt.Errorf("an array size of %d holds no task", limits.MaxArraySize)
 	}
-	p := Plan{Group: group, From: from, To: to, Codes: slices.Clone(codes), Limits: limits}
-	tasks := make([]Task, len(codes))
-	for i, code := range codes {
-		tasks[i] = Task{{code, -1}}
+	return Plan{Group: group, From: from, To: to, Codes: slices.Clone(codes), Limits: limits}, nil
+}
+
+// chainSteps are the steps of a dataset that needs no array of its own.
+var chainSteps = []Step{Scan, Configure, Compute, Test, Client, Catalog}
+
+// chain lists those that the run's phases include.
+func (p *Plan) chain(steps []Step) []Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return !p.wants(s) })
+}
+
+// Begin returns the plan with scan and configure of all datasets, and of the light ones with all that follows: their compute is
+// not worth an array of its own, whatever configure finds, and their memory and time are known well enough.
+func (p Plan) Begin(light []Needs) Plan {
+	front := p.chain([]Step{Scan, Configure})
+	if len(front) == 0 || len(p.Jobs) > 0 {
+		return p
 	}
-	var front []Step
-	for _, s := range []Step{Scan, Configure} {
-		if p.wants(s) {
-			front = append(front, s)
+	all := p.chain(chainSteps)
+	begun := map[string]bool{}
+	for _, class := range packed(light, all, p.Limits) {
+		p.addChain(all, class.tasks, class.steps)
+		for _, task := range class.tasks {
+			for _, item := range task {
+				begun[item.Code] = true
+			}
+		}
+	}
+	var tasks []Task
+	for _, code := range p.Codes {
+		if !begun[code] {
+			tasks = append(tasks, Task{{code, -1}})
 		}
 	}
 	p.addChain(front, tasks, nil)
-	return p, nil
+	return p
 }
 
 // wants reports whether the run's phases include s.
@@ -209,12 +232,7 @@ func (p Plan) Extend(needs []Needs) Plan {
 		missing[code] = true
 	}
 	p.Jobs = slices.Clone(p.Jobs)
-	var back []Step
-	for _, s := range []Step{Compute, Test, Client, Catalog} {
-		if p.wants(s) {
-			back = append(back, s)
-		}
-	}
+	back := p.chain([]Step{Compute, Test, Client, Catalog})
 	var small, large []Needs
 	for _, n := range needs {
 		switch {

@@ -45,10 +45,20 @@ func TestPlanLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan.Client = rapid.Bool().Draw(t, "client")
+		light := map[string]bool{}
+		var begun []Needs
+		for _, n := range needs {
+			if _, own := large[n.Code]; !own && rapid.Bool().Draw(t, "light") {
+				light[n.Code] = true
+				begun = append(begun, n)
+			}
+		}
+		plan = plan.Begin(begun)
 		cut := rapid.IntRange(0, n).Draw(t, "configured at first")
 		plan = plan.Extend(needs[:cut])
-		if got := plan.Missing(); !slices.Equal(got, codes[cut:]) {
-			t.Fatalf("missing %v, want %v", got, codes[cut:])
+		later := slices.DeleteFunc(slices.Clone(codes[cut:]), func(code string) bool { return light[code] })
+		if got := plan.Missing(); !slices.Equal(got, later) {
+			t.Fatalf("missing %v, want %v", got, later)
 		}
 		frozen := plan.Jobs
 		plan = plan.Extend(needs) // those planned already are named again
@@ -156,6 +166,8 @@ func TestPacking(t *testing.T) {
 	}{
 		{60, 10, 60},
 		{256, 10, 256},
+		{300, 10, 300},    // two of them are longer than what a task is to have
+		{600, 10, 256},    // as many as run at once
 		{9000, 10, 750},   // 12 of 10 s in 2 minutes
 		{9000, 300, 9000}, // each is longer than what is packed
 	} {
@@ -179,11 +191,11 @@ func TestPacking(t *testing.T) {
 
 func TestPlanPhases(t *testing.T) {
 	keys := func(from, to Step) []string {
-		p, err := NewPlan("g", from, to, []string{"a", "b", "c"}, DefaultLimits)
+		p, err := NewPlan("g", from, to, []string{"a", "b", "c", "d"}, DefaultLimits)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p = p.Extend([]Needs{{Code: "a"}, {Code: "b", Parts: 2, Combines: 2, Reduces: 2}, {Code: "c", Reduces: 2}})
+		p = p.Begin([]Needs{{Code: "d"}}).Extend([]Needs{{Code: "a"}, {Code: "b", Parts: 2, Combines: 2, Reduces: 2}, {Code: "c", Reduces: 2}})
 		var keys []string
 		for _, j := range p.Jobs {
 			keys = append(keys, j.Key)
@@ -194,12 +206,12 @@ func TestPlanPhases(t *testing.T) {
 		from, to Step
 		want     []string
 	}{
-		{Scan, Scan, []string{"scan"}},
-		{Scan, Configure, []string{"scan", "configure"}},
+		{Scan, Scan, []string{"scan", "scan+2"}},
+		{Scan, Configure, []string{"scan", "configure", "scan+2", "configure+2"}},
 		{Compute, Compute, []string{"compute", "parts.b", "combine.b", "correct.b"}},
 		{Catalog, Catalog, []string{"catalog"}},
 		{Test, Catalog, []string{"test", "catalog", "reduce.b", "test.b", "catalog.b", "reduce.c", "test.c", "catalog.c"}},
-		{Configure, Test, []string{"configure", "compute", "test", "parts.b", "combine.b", "correct.b", "reduce.b", "test.b", "compute.c", "reduce.c", "test.c"}},
+		{Configure, Test, []string{"configure", "compute", "test", "configure+2", "compute+2", "test+2", "parts.b", "combine.b", "correct.b", "reduce.b", "test.b", "compute.c", "reduce.c", "test.c"}},
 	} {
 		if d := cmp.Diff(c.want, keys(c.from, c.to)); d != "" {
 			t.Errorf("%s to %s:\n%s", c.from, c.to, d)

@@ -47,6 +47,8 @@ type Partition struct {
 	MaxTime   time.Duration `yaml:"max_time" json:"max_time,omitempty"`
 	MaxCPUs   int           `yaml:"max_cpus" json:"max_cpus,omitempty"`     // of its largest node
 	MaxMemory Bytes         `yaml:"max_memory" json:"max_memory,omitempty"` // of its largest node
+	CPUs      int           `yaml:"cpus" json:"cpus,omitempty"`             // of all its nodes
+	Memory    Bytes         `yaml:"memory" json:"memory,omitempty"`         // of all its nodes
 	QoS       []string      `yaml:"qos" json:"qos,omitempty"`               // none: any
 	Accounts  []string      `yaml:"accounts" json:"accounts,omitempty"`     // none: any
 	OnRequest bool          `yaml:"on_request" json:"on_request,omitempty"` // never chosen unless it is named
@@ -291,6 +293,24 @@ func (s *Site) candidates(w Placement) []Placement {
 		}
 	}
 	return all
+}
+
+// Width is how many tasks with a request can run at once where the site would put them; 0 when that is not known.
+func (s *Site) Width(r Request) int {
+	c, err := s.Choose(Placement{Request: r, Tasks: 2})
+	if err != nil {
+		return 0 // whoever submits is told why
+	}
+	width := lower(c.Throttle, s.MaxQueued())
+	p := s.partition(c.Partition)
+	if p == nil || p.CPUs == 0 {
+		return width
+	}
+	width = lower(width, max(p.CPUs/c.Request.CPUs, 1))
+	if p.Memory > 0 && c.Request.Memory > 0 {
+		width = lower(width, max(int(int64(p.Memory)/c.Request.Memory), 1))
+	}
+	return width
 }
 
 // MaxQueued is how many tasks a user may have queued and running at once, whichever of the partitions that are chosen unasked

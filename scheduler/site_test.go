@@ -104,6 +104,31 @@ func TestThrottleIsTheLowestLimit(t *testing.T) {
 	}
 }
 
+// As many tasks run at once as the narrowest of CPUs, memory and limits lets; of a cluster that tells nothing it isn't known.
+func TestWidth(t *testing.T) {
+	r := Request{Memory: gibibyte, Time: time.Hour, CPUs: 2}
+	for name, c := range map[string]struct {
+		change func(*Site)
+		want   int
+	}{
+		"CPUs":         {func(s *Site) { s.Partitions[0].CPUs = 100 }, 50},
+		"memory":       {func(s *Site) { s.Partitions[0].CPUs, s.Partitions[0].Memory = 100, 20*gibibyte+1 }, 20},
+		"QoS":          {func(s *Site) { s.Partitions[0].CPUs, s.QoS = 100, []QoS{{Name: "q", MaxJobs: 7}} }, 7},
+		"queue":        {func(s *Site) { s.Partitions[0].CPUs, s.MaxSubmit = 100, 9 }, 9},
+		"throttle":     {func(s *Site) { s.Throttle = 3 }, 3},
+		"one fits":     {func(s *Site) { s.Partitions[0].CPUs = 1 }, 1},
+		"all unknown":  {func(*Site) {}, 0},
+		"never starts": {func(s *Site) { s.Partitions[0].CPUs, s.Partitions[0].MaxTime = 100, time.Minute }, 0},
+	} {
+		s := &Site{Partitions: []Partition{{Name: "p", QoS: []string{"q"}}, {Name: "other", CPUs: 1000}}}
+		c.change(s)
+		s.Partitions[1].OnRequest = true
+		if got := s.Width(r); got != c.want {
+			t.Errorf("%s: %d tasks at once, want %d", name, got, c.want)
+		}
+	}
+}
+
 func TestMemoryIsWorthCPUs(t *testing.T) {
 	s := lotus(t)
 	s.MaxMemoryPerCPU = 8 << 30

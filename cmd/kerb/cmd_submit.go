@@ -98,12 +98,8 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return usagef("submit: %v", err)
 	}
-	if plan.From != scheduler.Scan && plan.From != scheduler.Configure {
-		needs, err := o.needs(ctx, plan.Codes)
-		if err != nil {
-			return err
-		}
-		plan = plan.Extend(needs)
+	if plan, err = o.planned(ctx, plan); err != nil {
+		return err
 	}
 	if opts.dryRun {
 		if unknown != nil {
@@ -141,6 +137,16 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 		return fmt.Errorf("run %s: %w; `kerb advance %s` goes on from here", id, err, group)
 	}
 	return printSubmitted(o, pic, 0, opts.json, env)
+}
+
+// planned plans all that is known when a run begins.
+func (o *orchestra) planned(ctx context.Context, plan scheduler.Plan) (scheduler.Plan, error) {
+	if plan.From == scheduler.Scan || plan.From == scheduler.Configure {
+		light, err := o.light(plan.Codes)
+		return plan.Begin(light), err
+	}
+	needs, err := o.needs(ctx, plan.Codes)
+	return plan.Extend(needs), err
 }
 
 // refuseSecond refuses to start a run beside one that goes on.

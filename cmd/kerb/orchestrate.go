@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,6 +175,9 @@ func (o *orchestra) limits() scheduler.Limits {
 	if o.site.MaxArraySize > 0 {
 		l.MaxArraySize = o.site.MaxArraySize
 	}
+	if o.local == nil {
+		l.Width = cmp.Or(o.site.Width(scheduler.Request{Memory: lightMemory, Time: time.Hour, CPUs: 1}), l.Width)
+	}
 	return l
 }
 
@@ -260,7 +264,11 @@ func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs,
 		}
 		c := doc.Compute
 		request := scheduler.Request{Memory: c.Memory, Time: c.TaskTime()}
-		n.Steps = map[scheduler.Step]scheduler.Request{scheduler.Compute: request}
+		n.Steps = map[scheduler.Step]scheduler.Request{}
+		if def, err := d.Definition(); err == nil {
+			n.Steps = foresee(def)
+		}
+		n.Steps[scheduler.Compute] = request
 		if c.Mode == "parallel" && c.Parts > 0 {
 			n.Parts = c.Parts
 			n.Steps[scheduler.Parts] = request

@@ -197,6 +197,38 @@ func (s *stage) wantOnce(codes ...string) {
 	}
 }
 
+// wantAll wants each step of the datasets to have succeeded: of tasks that are shared and run again perhaps more than once, since
+// it is for the phases to see that there is nothing to do.
+func (s *stage) wantAll(codes ...string) {
+	s.t.Helper()
+	got := s.effects()
+	for _, code := range codes {
+		for _, name := range steps(code) {
+			if got[name] == 0 {
+				s.t.Errorf("%s never happened", name)
+			}
+		}
+	}
+}
+
+// light records of datasets that they are small.
+func (s *stage) light(codes ...string) {
+	s.t.Helper()
+	w, err := workdirs.Open(s.dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, code := range codes {
+		d, err := w.Dataset(code)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := d.Define(workdirs.Definition{Code: code, Files: 2, Bytes: 1000}, nil); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
 func TestSubmitLocal(t *testing.T) {
 	s := newStage(t, "a", "b", "large1")
 	s.kerb(exitDone, "submit", "g", "--scheduler", "local")

@@ -271,6 +271,10 @@ func TestCompleteSite(t *testing.T) {
 	for i, p := range got.Partitions {
 		w := want.Partitions[i]
 		w.MaxCPUs, w.MaxMemory = 8, 4000<<20 // the cluster's nodes are smaller
+		w.CPUs, w.Memory = 8, 4000<<20
+		if p.Name == "standard" { // of 4 nodes
+			w.CPUs, w.Memory = 32, 16000<<20
+		}
 		if d := cmp.Diff(w, p); d != "" {
 			t.Errorf("partition %s (-lotus2.yaml +cluster):\n%s", p.Name, d)
 		}
@@ -287,6 +291,15 @@ func TestCompleteSite(t *testing.T) {
 		if d := cmp.Diff(w, got.QoS[i]); d != "" {
 			t.Errorf("QoS %s (-lotus2.yaml +cluster):\n%s", w.Name, d)
 		}
+	}
+	// A profile that describes partitions, but not how big they are, learns that.
+	described, err := e.Complete(t.Context(), *want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described.Account = "mygws"
+	if n := described.Width(scheduler.Request{Memory: 1 << 30, Time: time.Hour, CPUs: 1}); n != 15 || described.Partitions[0].MaxCPUs != 192 || want.Partitions[0].CPUs != 0 {
+		t.Errorf("%d tasks at once, partitions %+v", n, described.Partitions)
 	}
 	set, err := templates.Load()
 	if err != nil {

@@ -1,6 +1,7 @@
 package slurm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,16 +32,16 @@ func (e *Engine) Complete(ctx context.Context, s scheduler.Site) (scheduler.Site
 	if s.MaxMemoryPerCPU == 0 {
 		s.MaxMemoryPerCPU = mebibytes(config["MaxMemPerCPU"])
 	}
-	if len(s.Partitions) == 0 {
+	if sized := func(p scheduler.Partition) bool { return p.CPUs > 0 }; len(s.Partitions) == 0 || !slices.ContainsFunc(s.Partitions, sized) {
 		partitions, err := e.commands.query(ctx, "scontrol", "show", "partition", "--oneliner")
 		if err != nil {
 			return s, fmt.Errorf("site %s: %w", s.Name, err)
 		}
-		nodes, err := e.commands.query(ctx, "sinfo", "--noheader", "--exact", "--format=%R|%c|%m")
+		nodes, err := e.commands.query(ctx, "sinfo", "--noheader", "--exact", "--format=%R|%c|%m|%D")
 		if err != nil {
 			return s, fmt.Errorf("site %s: %w", s.Name, err)
 		}
-		s.Partitions = parsePartitions(partitions, nodes)
+		s.Partitions = sizedLike(s.Partitions, parsePartitions(partitions, nodes))
 	}
 	enforced := strings.Split(config["AccountingStorageEnforce"], ",")
 	if len(s.QoS) == 0 && (slices.Contains(enforced, "qos") || slices.Contains(enforced, "limits")) {
@@ -86,8 +87,8 @@ func configuration(text string) map[string]string {
 	return config
 }
 
-// parsePartitions reads scontrol's one line a partition, and sinfo's lines of partition, CPUs and MiB, one for each kind of
-// node. The default partition comes first.
+// parsePartitions reads scontrol's one line a partition, and sinfo's lines of partition, CPUs, MiB and number, one for each kind
+// of node. The default partition comes first.
 func parsePartitions(text, nodes string) []scheduler.Partition {
 	var all []scheduler.Partition
 	for line := range strings.Lines(text) {
@@ -102,16 +103,19 @@ func parsePartitions(text, nodes string) []scheduler.Partition {
 		p := scheduler.Partition{Name: f["PartitionName"], MaxTime: limit(f["MaxTime"]), QoS: list(f["AllowQos"]), Accounts: list(f["AllowAccounts"]),
 			OnRequest: f["Default"] != "YES"}
 		for node := range strings.Lines(nodes) {
-			if n := strings.Split(strings.TrimSpace(node), "|"); len(n) == 3 && n[0] == p.Name {
-				p.MaxCPUs = max(p.MaxCPUs, number(n[1]))
-				p.MaxMemory = max(p.MaxMemory, mebibytes(n[2]))
+			n := strings.Split(strings.TrimSpace(node), "|")
+			if len(n) != 4 || n[0] != p.Name {
+				continue
 			}
-		}
-		if most := number(f["MaxCPUsPerNode"]); most > 0 {
-			p.MaxCPUs = min(p.MaxCPUs, most)
-		}
-		if most := mebibytes(f["MaxMemPerNode"]); most > 0 {
-			p.MaxMemory = min(p.MaxMemory, most)
+			cpus, memory, nodes := number(n[1]), mebibytes(n[2]), number(n[3])
+			if most := number(f["MaxCPUsPerNode"]); most > 0 {
+				cpus = min(cpus, most)
+			}
+			if most := mebibytes(f["MaxMemPerNode"]); most > 0 {
+				memory = min(memory, most)
+			}
+			p.MaxCPUs, p.MaxMemory = max(p.MaxCPUs, cpus), max(p.MaxMemory, memory)
+			p.CPUs, p.Memory = p.CPUs+cpus*nodes, p.Memory+memory*scheduler.Bytes(nodes)
 		}
 		if p.OnRequest {
 			all = append(all, p)
@@ -120,6 +124,22 @@ func parsePartitions(text, nodes string) []scheduler.Partition {
 		}
 	}
 	return all
+}
+
+// sizedLike are a profile's partitions with the sizes that the cluster gives those of their names, or the cluster's own where
+// the profile describes none.
+func sizedLike(described, own []scheduler.Partition) []scheduler.Partition {
+	if len(described) == 0 {
+		return own
+	}
+	sized := slices.Clone(described)
+	for i := range sized {
+		p := &sized[i]
+		if k := slices.IndexFunc(own, func(o scheduler.Partition) bool { return o.Name == p.Name }); k >= 0 {
+			p.CPUs, p.Memory = cmp.Or(p.CPUs, own[k].CPUs), cmp.Or(p.Memory, own[k].Memory)
+		}
+	}
+	return sized
 }
 
 func parseQoS(text string) []scheduler.QoS {
