@@ -12,6 +12,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/phases/verify"
 	"github.com/cedadev/kerchunk-builder/plots/figure"
@@ -99,12 +100,20 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 		p.Kind = JSON
 	}
 	entitle(&p, &p.Dataset)
+	steps, err := compute.Steps(p.Dataset)
+	if err != nil {
+		return Product{}, fmt.Errorf("dataset %s: %w", d.Code, err)
+	}
 	for _, f := range doc.Files {
 		p.SourceBytes += f.Size
 		if f.MTime.After(p.Newest) {
 			p.Newest = f.MTime
 		}
-		if scheme, _, ok := strings.Cut(f.URL, "://"); ok {
+		home, err := compute.Home(steps, f.URL)
+		if err != nil {
+			return Product{}, fmt.Errorf("dataset %s: %w", d.Code, err)
+		}
+		if scheme, _, ok := strings.Cut(home, "://"); ok {
 			p.RemoteProtocol = scheme
 		}
 	}
@@ -117,7 +126,7 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	if p.StoreDigest, err = stores.Digest(latest.Path); err != nil {
 		return Product{}, err
 	}
-	if p.Cover, err = Describe(ctx, figure.FromStore(s, files.Fetch)); err != nil {
+	if p.Cover, err = Describe(ctx, figure.FromStore(compute.Unlinked(s), files.Fetch)); err != nil {
 		return Product{}, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
 	return p, nil

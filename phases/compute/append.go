@@ -135,7 +135,7 @@ func (c *job) append(ctx context.Context, was *job, latest string) (string, erro
 		return "", err
 	}
 	w := newWork(plan, c.opts)
-	w.link = func(url string) (string, error) { return through(Rewritings(steps), url) }
+	w.link = func(url string) (string, error) { return Home(steps, url) }
 	kept := takenOver(was.plan, plan)
 	for a := range plan.Layouts {
 		if !kept[a] {

@@ -29,11 +29,11 @@ type work struct {
 
 func newWork(p *virtual.Plan, opts Options) *work {
 	w := &work{plan: p, opts: opts, refs: make([][]int, len(p.Files)), vals: make([][]int, len(p.Files))}
-	var links []Rewriting
+	var steps []Step
 	if opts.Links != nil {
-		links = append(links, Rewriting{*opts.Links})
+		steps = []Step{linking(*opts.Links)}
 	}
-	w.link = func(url string) (string, error) { return through(links, url) }
+	w.link = func(url string) (string, error) { return Home(steps, url) }
 	for a, owners := range p.Owners() {
 		for _, f := range owners {
 			if p.Layouts[a].Role == virtual.Decoded {

@@ -27,7 +27,7 @@ const (
 func correctMeta(dir string, p *virtual.Plan, recordSize int64, digest string, opts Options) error {
 	ds := described(p, digest, opts)
 	if opts.Links != nil {
-		if err := record(&ds.Groups[0].Attributes, []Step{{Links: Rewriting{*opts.Links}}}); err != nil {
+		if err := record(&ds.Groups[0].Attributes, []Step{linking(*opts.Links)}); err != nil {
 			return err
 		}
 	}

@@ -67,16 +67,8 @@ func onServer(prefix string) bool {
 	return scheme == "http" || scheme == "https"
 }
 
-// through applies rewritings one after the other.
-func through(list []Rewriting, url string) (string, error) {
-	for _, r := range list {
-		var err error
-		if url, err = r.Apply(url); err != nil {
-			return "", err
-		}
-	}
-	return url, nil
-}
+// linking is the step that the links of a plan are.
+func linking(l configure.Links) Step { return Step{Links: Rewriting{l}} }
 
 // linkable refuses a rewriting that would rewrite nothing.
 func linkable(p *virtual.Plan, l *configure.Links) error {

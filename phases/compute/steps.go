@@ -167,3 +167,14 @@ func Source(steps []Step, url string) string {
 	}
 	return url
 }
+
+// Home is where a store finds the source file at url: the inverse of Source.
+func Home(steps []Step, url string) (string, error) {
+	var err error
+	for _, r := range Rewritings(steps) {
+		if url, err = r.Apply(url); err != nil {
+			return "", err
+		}
+	}
+	return url, nil
+}
