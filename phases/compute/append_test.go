@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -290,6 +291,130 @@ func TestAppendTouchesNothingThatIsThere(t *testing.T) {
 	if filepath.Base(store) != "set.kr1.1.parq" {
 		t.Errorf("the version is called %s", store)
 	}
+}
+
+// What arrives may be all kinds of files. Where a full build takes them, appending gives its bytes, and where it doesn't, nothing is changed.
+func TestAppendedFilesOfAllKinds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before int // files; 0 for two
+		arrive func(w *world, rng *rand.Rand) []workdirs.Source
+		want   string // of the error
+	}{
+		{"after a gap", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			return []workdirs.Source{w.daily("day9", 90, 2, "days", rng)}
+		}, ""},
+		{"listed in another order", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			return []workdirs.Source{w.daily("a", 40, 1, "days", rng), w.daily("b", 30, 1, "hours", rng)}
+		}, ""},
+		{"to a single file", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
+			return []workdirs.Source{w.daily("day2", 9, 1, "days", rng)}
+		}, ""},
+		{"to a single file, before it", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
+			return []workdirs.Source{w.daily("a", -5, 1, "days", rng)}
+		}, "day0.nc would move from 0 to 1 along time: a new file comes before the end"},
+		{"another variable of a single file's times", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.daily("a", 0, 2, "days", rng)
+			w.files[s.URL].keep("time", "turned")
+			w.files["/archive/day0.nc"].keep("time", "x", "sst", "flat")
+			return []workdirs.Source{s}
+		}, ""},
+		{"the same file under a later name", 0, func(w *world, rng *rand.Rand) []workdirs.Source { return []workdirs.Source{w.copied("day0", "day0b")} }, ""},
+		{"the same file under an earlier name", 0, func(w *world, rng *rand.Rand) []workdirs.Source { return []workdirs.Source{w.copied("day0", "a")} }, ""},
+		{"a member of an ensemble", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.copied("day0", "member1")
+			w.files[s.URL].values["batch"] = []byte{9, 0}
+			return []workdirs.Source{s}
+		}, ""},
+		{"a new constant", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.daily("day2", 9, 1, "days", rng)
+			f := w.files[s.URL]
+			f.root.Variables = append(f.root.Variables, &cdm.Variable{Name: "crs", Path: "crs", Type: short, Shape: []int64{}, Chunks: []int64{}})
+			f.values["crs"], f.chunks["crs"] = []byte{1, 0}, []cdm.Chunk{{Offset: 5, Size: 2}}
+			return []workdirs.Source{s}
+		}, ""},
+		{"an overlap", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			return []workdirs.Source{w.daily("day2", 5, 3, "days", rng)}
+		}, "the axis has reached"},
+		{"another dtype", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.daily("day2", 20, 1, "days", rng)
+			w.files[s.URL].root.Variable("sst").Type = long
+			return []workdirs.Source{s}
+		}, "sst: dtype is"},
+		{"another scale", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.daily("day2", 20, 1, "days", rng)
+			w.files[s.URL].root.Variable("sst").Attributes = []cdm.Attribute{{Name: "scale_factor", Value: 0.1}}
+			return []workdirs.Source{s}
+		}, "sst: attribute scale_factor is"},
+		{"other chunks", 0, func(w *world, rng *rand.Rand) []workdirs.Source { // which makes the variable one by value
+			s := w.daily("day2", 20, 1, "days", rng)
+			w.files[s.URL].root.Variable("sst").Chunks = []int64{1, 6}
+			return []workdirs.Source{s}
+		}, ""},
+		{"no variable", 0, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.daily("day2", 20, 1, "days", rng)
+			w.files[s.URL].keep("time", "x", "sst", "turned")
+			return []workdirs.Source{s}
+		}, "flat: variable is absent"},
+	} {
+		for _, format := range []string{"parquet", "json"} {
+			t.Run(c.name+" in "+format, func(t *testing.T) {
+				w := &world{files: map[string]*fakeFile{}}
+				rng := rand.New(rand.NewPCG(1, 1))
+				sources := []workdirs.Source{w.daily("day0", 0, 2, "days", rng), w.daily("day1", 5, 2, "days", rng)}
+				if c.before > 0 {
+					sources = sources[:c.before]
+				}
+				arrived := c.arrive(w, rng)
+				override := "record_size: 4\nformat: " + format + "\n"
+				d := set(t, t.TempDir(), sources, override)
+				first := w.computed(t, d)
+				before := files(t, first)
+				found := slices.Concat(sources, arrived)
+				slices.SortFunc(found, func(a, b workdirs.Source) int { return strings.Compare(a.URL, b.URL) })
+				store, n, err := Append(t.Context(), d, found, Options{Open: w.open, Version: "1"})
+				if !slices.Equal(files(t, first), before) {
+					t.Error("the version before has changed")
+				}
+				if c.want != "" {
+					if list, _ := d.Stores(); err == nil || !strings.Contains(err.Error(), c.want) || len(list) != 1 {
+						t.Fatalf("the error is %v, and must say %q; stores: %v", err, c.want, list)
+					}
+					return
+				}
+				if err != nil || n != len(arrived) {
+					t.Fatalf("%d added, %v", n, err)
+				}
+				full := w.computed(t, set(t, t.TempDir(), found, override))
+				if got, want := relative(files(t, store), store), relative(files(t, full), full); !slices.Equal(got, want) {
+					t.Errorf("%s is another store than a full build's", store)
+				}
+			})
+		}
+	}
+}
+
+// relative are files without the folder that they are in.
+func relative(list []string, folder string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.TrimPrefix(s, folder)
+	}
+	return out
+}
+
+// keep leaves only the given variables in a file.
+func (f *fakeFile) keep(names ...string) {
+	f.root.Variables = slices.DeleteFunc(f.root.Variables, func(v *cdm.Variable) bool { return !slices.Contains(names, v.Path) })
+}
+
+// copied gives a file a second name.
+func (w *world) copied(from, to string) workdirs.Source {
+	f := *w.files["/archive/"+from+".nc"]
+	f.values = maps.Clone(f.values)
+	url := "/archive/" + to + ".nc"
+	w.files[url] = &f
+	return workdirs.Source{URL: url, Size: sizeOf(url)}
 }
 
 func TestAppendRefuses(t *testing.T) {
