@@ -59,11 +59,11 @@ func runDemo(ctx context.Context, opts demoOptions, env environment) error {
 	work := filepath.Join(dir, "work")
 	const group = "showcase"
 	began := time.Now()
-	fmt.Fprintf(env.stdout, "$ kerb init %s -d %s -w %s\n", group, filepath.Join(dir, "datasets.csv"), work)
+	fmt.Fprintf(env.stdout, "$ kerb init %s -d %s -w %s\n", group, shownPath(filepath.Join(dir, "datasets.csv")), shownPath(work))
 	if err := runInit(ctx, group, initOptions{workdir: work, csv: filepath.Join(dir, "datasets.csv")}, env); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "\n$ kerb submit %s -w %s --scheduler %s --wait\n", group, work, opts.scheduler)
+	fmt.Fprintf(env.stdout, "\n$ kerb submit %s -w %s --scheduler %s --wait\n", group, shownPath(work), opts.scheduler)
 	err = runSubmit(ctx, group, submitOptions{workdir: work, from: "scan", to: "catalog", scheduler: opts.scheduler, site: opts.site, wait: true}, env)
 	if err != nil {
 		return err
@@ -132,11 +132,12 @@ func showResults(work, group, page string, took time.Duration, env environment) 
 		if err != nil {
 			return err
 		}
-		store = latest.Path
-		fmt.Fprintf(env.stdout, "\n%s\n  store    %s\n  pictures %s\n           %s\n  report   %s\n", code, latest.Path,
-			d.Path(workdirs.TestDir, verify.SmallPlotFile), d.Path(workdirs.TestDir, verify.LargePlotFile), d.Path(workdirs.TestDir, verify.TextFile))
+		store = shownPath(latest.Path)
+		test := func(name string) string { return shownPath(d.Path(workdirs.TestDir, name)) }
+		fmt.Fprintf(env.stdout, "\n%s\n  store    %s\n  pictures %s\n           %s\n  report   %s\n", code, store,
+			test(verify.SmallPlotFile), test(verify.LargePlotFile), test(verify.TextFile))
 	}
-	fmt.Fprintf(env.stdout, "\ncatalogue  %s\nall of it  %s\n", filepath.Join(w.CatalogDir(), "catalog.json"), page)
-	fmt.Fprintf(env.stdout, "\nOpen a store in Python:\n  import xarray\n  ds = xarray.open_dataset(%q, engine=\"kerchunk\", storage_options={\"remote_protocol\": \"file\"})\n", store)
+	fmt.Fprintf(env.stdout, "\ncatalogue  %s\nall of it  %s\n", shownPath(filepath.Join(w.CatalogDir(), "catalog.json")), shownPath(page))
+	fmt.Fprintf(env.stdout, "\nOpen a store in Python:\n  import xarray\n  ds = xarray.open_dataset(%q,\n                            engine=\"kerchunk\")\n", store)
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
+	"slices"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -103,27 +105,40 @@ func runInit(ctx context.Context, group string, opts initOptions, env environmen
 		}
 		return writeJSON(env.stdout, defs)
 	}
-	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DATASET\tFILES\tSIZE\tFIRST\tLAST")
-	for _, d := range list {
-		size := byteSize(d.Definition.Bytes)
-		if d.Definition.Bytes == 0 { // servers are not asked before scan
-			size = "-"
-		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\n", d.Definition.Code, d.Definition.Files, size,
-			d.Sources[0].URL, d.Sources[len(d.Sources)-1].URL)
-	}
-	if err := t.Flush(); err != nil {
-		return err
+	for _, line := range initTable(list, width(env.stdout)) {
+		fmt.Fprintln(env.stdout, line)
 	}
 	if !opts.dryRun {
-		datasets := "1 dataset"
-		if len(list) != 1 {
-			datasets = fmt.Sprintf("%d datasets", len(list))
+		w, err := openWorkdir(opts.workdir)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(env.stdout, "group %s has %s; next: kerb submit %s -w %s (on this machine: --scheduler local)\n", group, datasets, group, opts.workdir)
+		fmt.Fprintf(env.stdout, "group %s has %s; next: %s (on this machine: --scheduler local)\n", group, count(len(list), "dataset"), commandLine(w.Root(), "submit", group))
 	}
 	return nil
+}
+
+// initTable lists datasets with their first and last files. Where the window is too narrow for the paths, their beginnings go.
+func initTable(list []initialise.Dataset, columns int) []string {
+	cells := [][]string{{"DATASET", "FILES", "SIZE", "FIRST", "LAST"}}
+	longest := 0
+	for _, d := range list {
+		first, last := shownPath(d.Sources[0].URL), shownPath(d.Sources[len(d.Sources)-1].URL)
+		if filepath.Dir(first) == filepath.Dir(last) {
+			last = filepath.Base(last)
+		}
+		cells = append(cells, []string{d.Definition.Code, strconv.Itoa(d.Definition.Files), byteSize(d.Definition.Bytes), first, last})
+		longest = max(longest, utf8.RuneCountInString(first), utf8.RuneCountInString(last))
+	}
+	lines := table(cells, 2)
+	for columns > 0 && longest > 12 && slices.ContainsFunc(lines, func(s string) bool { return utf8.RuneCountInString(s) > columns }) {
+		longest--
+		for _, row := range cells[1:] {
+			row[3], row[4] = cutLeft(row[3], longest), cutLeft(row[4], longest)
+		}
+		lines = table(cells, 2)
+	}
+	return lines
 }
 
 // patternEntries reads datasets given on the command line, and writes them down as the CSV that says the same.

@@ -134,7 +134,7 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	}
 	pic, _, err := o.once(ctx, lease)
 	if err != nil {
-		return fmt.Errorf("run %s: %w; `kerb advance %s` goes on from here", id, err, group)
+		return fmt.Errorf("run %s: %w; to go on: %s", id, err, commandLine(w.Root(), "advance", group))
 	}
 	return printSubmitted(o, pic, 0, opts.json, env)
 }
@@ -195,6 +195,7 @@ func follow(ctx context.Context, o *orchestra, lease *workdirs.Lease, asJSON boo
 	})
 	stop()
 	if err != nil {
+		fmt.Fprintln(env.stderr, "the run is not finished; to go on:", commandLine(o.workdir.Root(), "advance", o.info.Group))
 		return err
 	}
 	return printOutcome(o, last, asJSON, env)
@@ -215,12 +216,8 @@ func printOutcome(o *orchestra, pic *scheduler.Picture, asJSON bool, env environ
 			return err
 		}
 	} else {
-		fmt.Fprintf(env.stdout, "run %s of group %s: %s\n", o.info.ID, o.info.Group, t)
-		for _, f := range failures {
-			fmt.Fprintf(env.stdout, "  %s of %s failed: %s\n", f.Step, f.Dataset, oneLine(f.Message))
-		}
-		if len(failures) > 0 {
-			fmt.Fprintf(env.stdout, "when the cause is gone: kerb rerun %s -w %s\n", o.info.Group, o.workdir.Root())
+		for _, line := range outcomeLines(o, t, failures, width(env.stdout)) {
+			fmt.Fprintln(env.stdout, line)
 		}
 	}
 	switch {
@@ -230,6 +227,24 @@ func printOutcome(o *orchestra, pic *scheduler.Picture, asJSON bool, env environ
 		return errors.Join(errSomeFailed, errReported)
 	}
 	return errSomeFailed
+}
+
+// shownFailures is of how many failures the end of a run tells; the rest are found by status.
+const shownFailures = 5
+
+func outcomeLines(o *orchestra, t scheduler.Tally, failures []failure, columns int) []string {
+	lines := wrap(fmt.Sprintf("run %s of group %s: %s", o.info.ID, o.info.Group, t), "", columns)
+	for _, f := range failures[:min(shownFailures, len(failures))] {
+		message := strings.TrimPrefix(oneLine(f.Message), "dataset "+f.Dataset+": ")
+		lines = append(lines, wrap(fmt.Sprintf("%s of %s failed: %s", f.Step, f.Dataset, message), "  ", columns)...)
+	}
+	if more := len(failures) - shownFailures; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more: %s", more, commandLine(o.workdir.Root(), "status", o.info.Group, "--by", "error")))
+	}
+	if len(failures) > 0 {
+		lines = append(lines, "when the cause is gone: "+commandLine(o.workdir.Root(), "rerun", o.info.Group))
+	}
+	return lines
 }
 
 // printSubmitted says what was submitted after the first so many submissions of the run.
@@ -255,11 +270,12 @@ func printSubmitted(o *orchestra, pic *scheduler.Picture, before int, asJSON boo
 			Jobs  []job           `json:"jobs"`
 		}{o.info.ID, t, jobs})
 	}
-	fmt.Fprintf(env.stdout, "run %s of group %s: %d jobs submitted\n", o.info.ID, o.info.Group, len(submitted))
+	fmt.Fprintf(env.stdout, "run %s of group %s: %s submitted\n", o.info.ID, o.info.Group, count(len(submitted), "job"))
+	command := func(words ...string) string { return commandLine(o.workdir.Root(), append(words, o.info.Group)...) }
 	if o.site.SubmitFromJobs {
-		fmt.Fprintf(env.stdout, "you may log out; to look: kerb status %s -w %s\n", o.info.Group, o.workdir.Root())
+		fmt.Fprintf(env.stdout, "you may log out; to look: %s\n", command("status"))
 	} else {
-		fmt.Fprintf(env.stdout, "this site's jobs may not submit jobs: repeat `kerb advance %s -w %s` (by hand or from cron), or use --wait\n", o.info.Group, o.workdir.Root())
+		fmt.Fprintf(env.stdout, "this site's jobs may not submit jobs: use --wait, or repeat by hand or from cron: %s\n", command("advance"))
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,6 +27,26 @@ func cut(line string, columns int) string {
 		return line
 	}
 	return strings.TrimRight(string([]rune(line)[:columns-1]), " ") + "…"
+}
+
+// cutLeft shortens a line from its beginning.
+func cutLeft(line string, columns int) string {
+	if n := utf8.RuneCountInString(line); n > columns {
+		return "…" + string([]rune(line)[n-columns+1:])
+	}
+	return line
+}
+
+// shownPath is a path as a person would write it: from here when it lies below.
+func shownPath(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return path
 }
 
 // wrap breaks a text between words into lines of a number of columns, of which 0 is no limit. All begin with indent, and all but the first

@@ -45,6 +45,9 @@ const exitTable = `EXIT STATUS
 // errSomeFailed ends a command that finished although some datasets failed.
 var errSomeFailed = errors.New("some datasets failed")
 
+// errInterrupted is what a person reads who has interrupted a command.
+var errInterrupted = errors.New("interrupted")
+
 // usageError is a command line that can't be understood.
 type usageError struct{ msg string }
 
@@ -73,6 +76,9 @@ func run(ctx context.Context, args []string, env environment) int {
 		err = app.RunContext(ctx, args)
 	}
 	code := exitCode(ctx, err)
+	if code == exitInterrupted {
+		err = errInterrupted
+	}
 	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintf(env.stderr, "kerb: %v\n", err)
 		if code == exitUsage {

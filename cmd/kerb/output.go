@@ -46,6 +46,7 @@ func commandLine(workdir string, words ...string) string {
 	if known, err := filepath.Abs(os.Getenv("KERB_WORKDIR")); err == nil && known == workdir {
 		return line
 	}
+	workdir = shownPath(workdir)
 	if strings.ContainsAny(workdir, " \t'\"$") {
 		workdir = strconv.Quote(workdir)
 	}
