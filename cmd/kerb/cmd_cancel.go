@@ -54,5 +54,6 @@ func runCancel(ctx context.Context, group, workdir string, env environment) erro
 		return err
 	}
 	fmt.Fprintf(env.stdout, "run %s of group %s is cancelled: %s\n", o.info.ID, o.info.Group, scheduler.Count(pic))
+	fmt.Fprintln(env.stdout, "to go on:", commandLine(o.workdir.Root(), "rerun", o.info.Group))
 	return nil
 }

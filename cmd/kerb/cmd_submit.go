@@ -187,7 +187,7 @@ func follow(ctx context.Context, o *orchestra, lease *workdirs.Lease, asJSON boo
 	p := newProgress(env.stderr, o)
 	p.live = watchLive(ctx, o, true, env.stderr)
 	defer p.live.close()
-	stop := every(ctx, time.Second, p.again)
+	stop := every(ctx, time.Second, func() { p.again(ctx, o) })
 	var last *scheduler.Picture
 	err := o.follow(ctx, lease, func(pic *scheduler.Picture) {
 		last = pic

@@ -311,7 +311,7 @@ func (o *orchestra) once(ctx context.Context, lease *workdirs.Lease) (*scheduler
 func (o *orchestra) follow(ctx context.Context, lease *workdirs.Lease, show func(*scheduler.Picture)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	interval := lookAgain
+	interval := o.site.PollInterval
 	if o.local != nil {
 		interval = 300 * time.Millisecond
 		stopped := make(chan struct{})
@@ -332,15 +332,10 @@ func (o *orchestra) follow(ctx context.Context, lease *workdirs.Lease, show func
 	d := o.driver(lease)
 	d.Chain = false // this process does what the chain would do
 	for {
-		began := time.Now()
 		pic, finished, err := d.Step(ctx)
-		pause := interval
-		if o.local == nil {
-			pause = max(pause, min(10*time.Since(began), o.site.PollInterval)) // a step of a big run is not cheap
-		}
 		switch {
 		case passing(err) && ctx.Err() == nil:
-			pause = max(pause, o.lookEvery()) // it will be back, or have room again; the jobs that it has go on
+			// It will be back, or have room again; the jobs that it has go on.
 		case err != nil:
 			if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil {
 				return cause
@@ -353,7 +348,7 @@ func (o *orchestra) follow(ctx context.Context, lease *workdirs.Lease, show func
 		if finished {
 			return nil
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, interval); err != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -16,12 +17,13 @@ type progress struct {
 	screen *screen // nil: lines are printed, and stay
 	live   *live
 
-	mu     sync.Mutex
-	pic    *scheduler.Picture
-	last   []string
-	told   map[string]bool // what was said of running tasks
-	toldAt time.Time
-	began  time.Time
+	mu       sync.Mutex
+	pic      *scheduler.Picture
+	lookNext time.Time // between the steps of who drives the run
+	last     []string
+	told     map[string]bool // what was said of running tasks
+	toldAt   time.Time
+	began    time.Time
 }
 
 func newProgress(w io.Writer, o *orchestra) *progress {
@@ -45,16 +47,26 @@ func (p *progress) show(pic *scheduler.Picture) {
 	p.draw(pic)
 }
 
-// again draws what the tasks have told since.
-func (p *progress) again() {
+// again draws what the tasks have told since, and on a terminal what they have recorded: elsewhere that would be a line for every task.
+func (p *progress) again(ctx context.Context, o *orchestra) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pic != nil {
-		if p.screen != nil { // elsewhere it would be a line for every task
-			p.live.hear(p.pic)
-		}
+	switch {
+	case p.pic == nil:
+		return
+	case p.screen == nil:
 		p.draw(p.pic)
+		return
 	}
+	if began := time.Now(); o.local == nil && began.After(p.lookNext) {
+		if r, err := look(ctx, o); err == nil && r.Note == "" { // whoever drives the run says what is wrong
+			p.pic = r.pic
+			p.live.look(p.pic)
+		}
+		p.lookNext = time.Now().Add(max(lookAgain, 10*time.Since(began)))
+	}
+	p.live.hear(p.pic)
+	p.draw(p.pic)
 }
 
 // Of this many running tasks the progress is shown; where it can't be drawn over, only so often.
