@@ -60,7 +60,7 @@ func claim(dir, what string) (*Claim, error) {
 	var h LeaseHolder
 	for range 10 { // others may come and go in between
 		if err := os.Rename(tmp, dir); err == nil {
-			return &Claim{dir}, nil
+			return &Claim{dir}, RemoveLeftovers(filepath.Dir(dir), filepath.Base(dir))
 		} else if !errors.Is(err, fs.ErrExist) { // which ENOTEMPTY is too
 			return nil, err
 		}

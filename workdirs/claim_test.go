@@ -2,6 +2,7 @@ package workdirs
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +84,10 @@ func TestClaimOfADeadProcess(t *testing.T) {
 	}
 	h.PID = gone.Process.Pid
 	if err := WriteJSON(first.Path(holderFile), h); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(dir, fmt.Sprintf("..s.parq.changing.tmp-%s-%d-1", host(), h.PID)) // its first step, cut short
+	if err := os.Mkdir(half, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	second, err := ClaimStore(store)
