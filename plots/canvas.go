@@ -197,6 +197,24 @@ func (c *canvas) fit(s style, text string, w float64) (style, string) {
 	return s, text
 }
 
+// wrap breaks text in two where it would have to be made much smaller to fit on one line: at the space nearest to its middle.
+func (c *canvas) wrap(s style, text string, w float64) []string {
+	text = strings.Join(strings.Fields(text), " ")
+	if c.measure(s, text) <= 1.15*w {
+		return []string{text}
+	}
+	best := -1
+	for i := range text {
+		if text[i] == ' ' && (best < 0 || max(i, len(text)-i) < max(best, len(text)-best)) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return []string{text}
+	}
+	return []string{text[:best], text[best+1:]}
+}
+
 // encode writes the canvas as PNG.
 func (c *canvas) encode(w io.Writer) error {
 	e := png.Encoder{CompressionLevel: png.DefaultCompression}

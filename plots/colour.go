@@ -21,57 +21,102 @@ var viridis string
 const (
 	lowPercentile  = 0.02
 	highPercentile = 0.98
+
+	sampleSize = 1 << 20 // values that percentiles are taken of, evenly spread, where there are more
+
+	// Values are drawn by their logarithms when the 98th percentile is this many times the median; and then over
+	// so many powers of ten at most.
+	skewed     = 15
+	mostDecade = 4
 )
 
 // scale gives values their colours.
 type scale struct {
 	lo, hi       float64 // the values at the ends of the colour map
 	below, above bool    // some values lie outside
+	log          bool    // colours go by the logarithm
 	holes        bool    // some values are missing
 	empty        bool    // all values are missing
 	missing      color.RGBA
 	colours      [256]color.RGBA
+
+	classes []class // of codes; nil for quantities
 }
 
-// newScale chooses a range that a few wild values don't spoil, and a diverging colour map centred on
-// zero where zero is neutral and the values lie to both sides of it.
-func newScale(values []float64, fixed *[2]float64, neutralZero bool) (scale, error) {
+// newScale chooses a range that a few wild values don't spoil: with a diverging colour map centred on zero where zero is
+// neutral and the values lie to both sides of it, and by logarithms where most of the values would be dark otherwise.
+func newScale(values []float64, fixed *[2]float64, q quantity) (scale, error) {
 	var s scale
-	finite := make([]float64, 0, len(values))
-	for _, v := range values {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			finite = append(finite, v)
+	low, high, missing := math.Inf(1), math.Inf(-1), 0
+	sample := make([]float64, 0, min(len(values), sampleSize))
+	every := len(values)/sampleSize + 1
+	for i, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			missing++
+			continue
+		}
+		low, high = min(low, v), max(high, v)
+		if i%every == 0 {
+			sample = append(sample, v)
 		}
 	}
-	s.holes, s.empty = len(finite) < len(values), len(finite) == 0
+	s.holes, s.empty = missing > 0, missing == len(values)
 	if s.empty {
-		finite = []float64{0}
+		low, high = 0, 0
 	}
-	slices.Sort(finite)
-	low, high := finite[0], finite[len(finite)-1]
-	if fixed != nil {
+	sample = append(sample, low, high)
+	slices.Sort(sample)
+	diverging := false
+	switch {
+	case fixed != nil:
 		s.lo, s.hi = fixed[0], fixed[1]
 		if !(s.lo < s.hi) || math.IsInf(s.hi-s.lo, 0) {
 			return s, fmt.Errorf("a colour range must rise; got %g to %g", s.lo, s.hi)
 		}
-	} else {
-		s.lo, s.hi = robustRange(finite)
-	}
-	diverging := neutralZero && s.lo < 0 && s.hi > 0 && min(-s.lo, s.hi) >= 0.25*max(-s.lo, s.hi)
-	if diverging && fixed == nil {
-		s.hi = max(-s.lo, s.hi)
-		s.lo = -s.hi
+		diverging = q.neutralZero && s.lo == -s.hi
+	case low == high:
+		s.lo, s.hi = robustRange(sample)
+	default:
+		s.lo, s.hi = robustRange(sample)
+		if s.log = q.magnitudes && s.powers(sample); !s.log && q.neutralZero && low < 0 && high > 0 {
+			diverging = q.difference || s.lo < 0 && s.hi > 0 && min(-s.lo, s.hi) >= 0.25*max(-s.lo, s.hi)
+		}
+		if diverging {
+			s.hi = max(-s.lo, s.hi)
+			s.lo = -s.hi
+		}
 	}
 	s.below, s.above = low < s.lo, high > s.hi
 	var err error
 	s.missing = color.RGBA{0xd9, 0xd9, 0xd9, 0xff}
-	if diverging && s.lo == -s.hi {
+	if diverging {
 		s.missing = color.RGBA{0xb8, 0xb8, 0xb8, 0xff} // darker, since this map's own middle is a light grey
 		s.colours, err = divergingColours()
 	} else {
 		s.colours, err = sequentialColours()
 	}
 	return s, err
+}
+
+// powers takes a range over whole and half powers of ten, where sorted values are none below zero, and so uneven that most would have one
+// colour otherwise.
+func (s *scale) powers(sorted []float64) bool {
+	if sorted[0] < 0 {
+		return false
+	}
+	first, _ := slices.BinarySearch(sorted, math.SmallestNonzeroFloat64)
+	positive := sorted[first:]
+	if len(positive) < 10 {
+		return false
+	}
+	hi := percentile(positive, 0.99)
+	if hi < skewed*percentile(positive, 0.5) {
+		return false
+	}
+	lo := max(percentile(positive, lowPercentile), hi/math.Pow10(mostDecade))
+	step := func(v float64, round func(float64) float64) float64 { return math.Pow(10, round(2*math.Log10(v))/2) }
+	s.lo, s.hi = step(lo, math.Floor), step(hi, math.Ceil)
+	return s.lo > 0 && s.hi > s.lo && !math.IsInf(s.hi, 0)
 }
 
 // robustRange is the 2nd to the 98th percentile of sorted values, or all of them when that adds little.
@@ -107,11 +152,32 @@ func percentile(sorted []float64, p float64) float64 {
 
 // at is the colour of a value; missing values have a colour that no value has.
 func (s *scale) at(v float64) color.RGBA {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
 		return s.missing
+	case s.classes != nil:
+		return s.classAt(v)
 	}
-	i := (v - s.lo) / (s.hi - s.lo) * 256
-	return s.colours[int(min(max(i, 0), 255))]
+	return s.colours[int(min(max(s.part(v)*256, 0), 255))]
+}
+
+// part is how far along the colour map a value lies: 0 to 1, or outside.
+func (s *scale) part(v float64) float64 {
+	if s.log {
+		if v <= 0 {
+			return -1
+		}
+		return math.Log(v/s.lo) / math.Log(s.hi/s.lo)
+	}
+	return (v - s.lo) / (s.hi - s.lo)
+}
+
+// ticks marks round values.
+func (s *scale) ticks(power int) []tick {
+	if s.log {
+		return logTicks(s.lo, s.hi, 7)
+	}
+	return niceTicks(s.lo, s.hi, 7, power)
 }
 
 func sequentialColours() (c [256]color.RGBA, err error) {

@@ -43,8 +43,11 @@ func (p *page) colourBar(c *canvas, s *scale, x, y, w float64, name, units strin
 	c.stroke(line, ink, outline...)
 
 	power := powerOfTen(s.lo, s.hi)
-	for _, t := range niceTicks(s.lo, s.hi, 7, power) {
-		tx := left + (t.at-s.lo)/(s.hi-s.lo)*(right-left)
+	if s.log {
+		power = 0
+	}
+	for _, t := range s.ticks(power) {
+		tx := left + s.part(t.at)*(right-left)
 		c.stroke(line, ink, point{tx, y + h}, point{tx, y + h + 0.5*p.unit})
 		c.text(point{tx, y + h + p.unit}, 0.5, 0, p.tick, t.label)
 	}

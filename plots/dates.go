@@ -2,6 +2,7 @@ package plots
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Date is a moment in any calendar.
@@ -14,9 +15,17 @@ var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
 
 func (d Date) month() string { return months[min(max(d.Month, 1), 12)-1] }
 
+// year has four digits at least, as the year 1 would look like a day.
+func (d Date) year() string {
+	if d.Year < 0 {
+		return minus + fmt.Sprintf("%04d", -d.Year)
+	}
+	return fmt.Sprintf("%04d", d.Year)
+}
+
 // String is the date as a title has it: "16 Jan 1990", with the time of day unless it is midnight.
 func (d Date) String() string {
-	s := fmt.Sprintf("%d %s %d", d.Day, d.month(), d.Year)
+	s := fmt.Sprintf("%d %s %s", d.Day, d.month(), d.year())
 	if d.Hour != 0 || d.Minute != 0 || d.Second != 0 {
 		s += fmt.Sprintf(", %02d:%02d", d.Hour, d.Minute)
 	}
@@ -24,6 +33,52 @@ func (d Date) String() string {
 		s += fmt.Sprintf(":%02d", d.Second)
 	}
 	return s
+}
+
+// Period is the time from one moment to another as a title has it: "1990", "Dec 1989 – Feb 1990", "16 Jan 1990", "16 Jan 1990, 09:00–12:00"; "" where
+// it has no such short name. A period ends where the next begins, so that a day ends at midnight.
+func Period(from, to Date) string {
+	if to.order() <= from.order() {
+		return ""
+	}
+	midnight := func(d Date) bool { return d.Hour == 0 && d.Minute == 0 && d.Second == 0 }
+	if !midnight(from) || !midnight(to) {
+		last := to
+		if midnight(to) && to.order()-from.order() < 86400 {
+			last = Date{from.Year, from.Month, from.Day, 24, 0, 0}
+		}
+		if from.Second != 0 || last.Second != 0 || from.Year != last.Year || from.Month != last.Month || from.Day != last.Day {
+			return ""
+		}
+		return fmt.Sprintf("%d %s %s, %02d:%02d–%02d:%02d", from.Day, from.month(), from.year(), from.Hour, from.Minute, last.Hour, last.Minute)
+	}
+	months := to.Year*12 + to.Month - from.Year*12 - from.Month
+	switch {
+	case from.Day == 1 && to.Day == 1 && from.Month == 1 && to.Month == 1:
+		if months == 12 {
+			return from.year()
+		}
+		return from.year() + "–" + Date{Year: to.Year - 1}.year()
+	case from.Day == 1 && to.Day == 1:
+		last := Date{Year: to.Year, Month: to.Month - 1}
+		if to.Month == 1 {
+			last = Date{Year: to.Year - 1, Month: 12}
+		}
+		switch {
+		case months == 1:
+			return from.month() + " " + from.year()
+		case from.Year == last.Year:
+			return from.month() + "–" + last.month() + " " + from.year()
+		}
+		return from.month() + " " + from.year() + " – " + last.month() + " " + last.year()
+	case months == 0 && to.Day == from.Day+1, months == 1 && to.Day == 1 && from.Day >= 28:
+		return Date{Year: from.Year, Month: from.Month, Day: from.Day}.String()
+	case months == 0:
+		return fmt.Sprintf("%d–%d %s %s", from.Day, to.Day-1, from.month(), from.year())
+	case to.Day > 1 && months < 12:
+		return fmt.Sprintf("%d %s – %d %s %s", from.Day, from.month(), to.Day-1, to.month(), to.year())
+	}
+	return ""
 }
 
 // order is a number that grows with time in every calendar: as if all months had 31 days. It serves
@@ -44,7 +99,7 @@ func years(n int) dateUnit {
 	return dateUnit{
 		floor: func(d Date) Date { return Date{Year: d.Year, Month: 1, Day: 1} },
 		keep:  func(d Date) bool { return d.Year%n == 0 },
-		label: func(d Date) (string, string) { return fmt.Sprint(d.Year), "" },
+		label: func(d Date) (string, string) { return d.year(), "" },
 	}
 }
 
@@ -52,7 +107,7 @@ func monthsOf(n int) dateUnit {
 	return dateUnit{
 		floor: func(d Date) Date { return Date{Year: d.Year, Month: d.Month, Day: 1} },
 		keep:  func(d Date) bool { return (d.Month-1)%n == 0 },
-		label: func(d Date) (string, string) { return d.month(), fmt.Sprint(d.Year) },
+		label: func(d Date) (string, string) { return d.month(), d.year() },
 	}
 }
 
@@ -61,7 +116,7 @@ func days(n int) dateUnit {
 		floor: func(d Date) Date { return Date{Year: d.Year, Month: d.Month, Day: d.Day} },
 		// With n > 1 the end of a month is left free, or its last tick would crowd the next first.
 		keep:  func(d Date) bool { return n == 1 || (d.Day-1)%n == 0 && d.Day+n/2 < 31 },
-		label: func(d Date) (string, string) { return fmt.Sprintf("%d %s", d.Day, d.month()), fmt.Sprint(d.Year) },
+		label: func(d Date) (string, string) { return fmt.Sprintf("%d %s", d.Day, d.month()), d.year() },
 	}
 }
 
@@ -77,16 +132,18 @@ func seconds(n int) dateUnit {
 			if n < 60 {
 				l += fmt.Sprintf(":%02d", d.Second)
 			}
-			return l, fmt.Sprintf("%d %s %d", d.Day, d.month(), d.Year)
+			return l, fmt.Sprintf("%d %s %s", d.Day, d.month(), d.year())
 		},
 	}
 }
 
-// dateUnits runs from the finest to the coarsest.
-func dateUnits() []dateUnit {
+// dateUnits runs from the finest to the coarsest; times of day only where some sample has one.
+func dateUnits(timesOfDay bool) []dateUnit {
 	var u []dateUnit
-	for _, n := range []int{1, 5, 15, 30, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600} {
-		u = append(u, seconds(n))
+	if timesOfDay {
+		for _, n := range []int{1, 5, 15, 30, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600} {
+			u = append(u, seconds(n))
+		}
 	}
 	for _, n := range []int{1, 2, 5, 10, 15} {
 		u = append(u, days(n))
@@ -103,7 +160,8 @@ func dateUnits() []dateUnit {
 // dateTicks marks at most n round moments on a time axis. It finds them between neighbouring samples
 // and knows no calendar, so that it is right in all of them. values and dates run together.
 func dateTicks(values []float64, dates []Date, n int) []tick {
-	for _, u := range dateUnits() {
+	timesOfDay := slices.ContainsFunc(dates, func(d Date) bool { return d.Hour != 0 || d.Minute != 0 || d.Second != 0 })
+	for _, u := range dateUnits(timesOfDay) {
 		if ticks := unitTicks(values, dates, u, n); len(ticks) > 1 {
 			return ticks
 		}

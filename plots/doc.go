@@ -12,6 +12,26 @@ type Axis struct {
 	Values []float64 // strictly increasing or decreasing; nil counts 0, 1, 2...
 	Dates  []Date    // of a time axis: one for each of Values
 	Down   bool      // larger values are lower in the picture: pressure, depth
+	Log    bool      // equal distances are equal ratios, where all values are positive: pressure
+	Angle  Angle
+}
+
+// Angle says how the values of an axis in degrees are written.
+type Angle int
+
+// The angles: 30°W, 51.5°N, or plain numbers.
+const (
+	NoAngle Angle = iota
+	Longitude
+	Latitude
+)
+
+// Projection is a map on whose plane the axes of a field lie.
+type Projection interface {
+	// Forward is the place of a longitude and latitude, in degrees; not ok for what the map does not show.
+	Forward(lon, lat float64) (x, y float64, ok bool)
+	// Inverse is the longitude and latitude of a place.
+	Inverse(x, y float64) (lon, lat float64, ok bool)
 }
 
 // Options says how large a picture is and which values its colours or its value axis span.

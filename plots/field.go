@@ -2,6 +2,7 @@ package plots
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 	"sort"
 )
@@ -12,14 +13,28 @@ type Field struct {
 	NY, NX int
 
 	// Lat and Lon, in degrees, place the cells' centres: NY and NX of them for a grid of parallels and
-	// meridians, NY*NX each for a curvilinear or rotated grid. Without them X and Y are the axes.
+	// meridians, NY*NX each for a curvilinear or rotated grid; with one row they are places in no order.
+	// Without them X and Y are the axes.
 	Lat, Lon []float64
 	X, Y     Axis
+
+	Projection Projection // of X and Y; nil when they are no map's
+	Square     bool       // a unit of X is as long as a unit of Y
+
+	// Classes are what the values stand for when they are codes: each has a colour of its own, and a name in the legend.
+	Classes []Class
 
 	Title    string // what: "Near-surface air temperature"
 	Subtitle string // which: dataset, date, level
 	Name     string // of the values, beside the colour bar; Title when empty
 	Units    string // UDUNITS
+}
+
+// Class is a value that is a code.
+type Class struct {
+	Value float64
+	Name  string
+	Color color.Color // nil for one of our choice
 }
 
 // layout is how a field's cells lie.
@@ -29,6 +44,7 @@ const (
 	plain layout = iota
 	rectilinear
 	curvilinear
+	scattered
 )
 
 // check reports which layout f has, or what is wrong with it.
@@ -42,6 +58,9 @@ func (f *Field) check() (layout, error) {
 	case len(f.Lat) == f.NY && len(f.Lon) == f.NX:
 		return rectilinear, nil
 	case len(f.Lat) == len(f.Values) && len(f.Lon) == len(f.Values):
+		if f.NY == 1 {
+			return scattered, nil
+		}
 		return curvilinear, nil
 	}
 	return 0, fmt.Errorf("map %q: %d latitudes and %d longitudes for %d x %d cells", f.Title, len(f.Lat), len(f.Lon), f.NY, f.NX)
@@ -65,6 +84,25 @@ func (a *Axis) positions(n int) ([]float64, error) {
 	return a.Values, nil
 }
 
+// scaled are the positions as they are drawn: their logarithms on a logarithmic axis.
+func (a *Axis) scaled(n int) ([]float64, error) {
+	v, err := a.positions(n)
+	if err != nil || !a.logarithmic() {
+		return v, err
+	}
+	out := make([]float64, n)
+	for i := range v {
+		out[i] = math.Log10(v[i])
+	}
+	return out, nil
+}
+
+// logarithmic reports whether the axis can be drawn as it asks.
+func (a *Axis) logarithmic() bool {
+	lo, _ := bounds(a.Values)
+	return a.Log && len(a.Values) > 1 && lo > 0
+}
+
 // edges returns the n+1 boundaries of cells given by their centres: half way between neighbours. They
 // run as the centres do. It is an error when the centres don't rise or fall all the way.
 func edges(name string, v []float64) ([]float64, error) {
@@ -86,6 +124,33 @@ func edges(name string, v []float64) ([]float64, error) {
 		return nil, fmt.Errorf("axis %q runs from %g to %g: not finite, or too short to draw", name, v[0], v[n-1])
 	}
 	return e, nil
+}
+
+// turned moves the columns of a grid of meridians so that its longitudes run one way: a region across Greenwich may be stored as
+// 0..20 and 340..359, one across the antimeridian as -180..-170 and 170..179. The widest gap between neighbours goes to the ends.
+func (f *Field) turned() Field {
+	n, at, widest := len(f.Lon), 0, 0.0
+	for i := range f.Lon {
+		next := f.Lon[(i+1)%n]
+		d := math.Mod(math.Mod(next-f.Lon[i], 360)+360, 360)
+		if n > 2 && f.Lon[0] > f.Lon[1] {
+			d = math.Mod(360-d, 360)
+		}
+		if d > widest {
+			widest, at = d, (i+1)%n
+		}
+	}
+	if at == 0 || widest < 10 && widest < 3*math.Abs(f.Lon[1]-f.Lon[0]) {
+		return *f
+	}
+	g := *f
+	g.Lon = append(append([]float64(nil), f.Lon[at:]...), f.Lon[:at]...)
+	g.Values = make([]float64, 0, len(f.Values))
+	for j := range f.NY {
+		row := f.Values[j*f.NX : (j+1)*f.NX]
+		g.Values = append(append(g.Values, row[at:]...), row[:at]...)
+	}
+	return g
 }
 
 // unwrap makes longitudes run on over the antimeridian or Greenwich: 179, -179 becomes 179, 181.
@@ -122,6 +187,17 @@ func cellsAt(edge []float64, lo, hi float64, n int, down bool) []int {
 		out[p] = i
 	}
 	return out
+}
+
+// finiteBounds are the bounds of the values that are not missing; lo > hi when all are.
+func finiteBounds(v []float64) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, x := range v {
+		if !math.IsNaN(x) && !math.IsInf(x, 0) {
+			lo, hi = min(lo, x), max(hi, x)
+		}
+	}
+	return lo, hi
 }
 
 func bounds(v []float64) (lo, hi float64) {

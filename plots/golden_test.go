@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"flag"
 	"image"
+	"image/color"
 	"image/png"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/virtual/cf/gridmapping"
 )
 
 var (
@@ -44,6 +49,19 @@ func onGrid(lat, lon []float64, f func(lat, lon float64) float64) []float64 {
 
 func sin(d float64) float64 { return math.Sin(d * math.Pi / 180) }
 func cos(d float64) float64 { return math.Cos(d * math.Pi / 180) }
+
+// mapping is the projection of a grid mapping with the given attributes.
+func mapping(name string, attrs ...any) Projection {
+	a := virtual.Array{Attributes: []cdm.Attribute{{Name: "grid_mapping_name", Value: name}}}
+	for i := 0; i < len(attrs); i += 2 {
+		a.Attributes = append(a.Attributes, cdm.Attribute{Name: attrs[i].(string), Value: attrs[i+1]})
+	}
+	p, err := gridmapping.Of(&a)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
 
 func temperature(lat, lon float64) float64 {
 	return 300 - 45*sin(lat)*sin(lat) + 6*sin(3*lon+2*lat)*cos(lat) + 3*cos(5*lon)
@@ -158,7 +176,79 @@ func pictures() []picture {
 	for _, z := range profile.Along.Values {
 		profile.Values = append(profile.Values, 3+20*math.Exp(-z/400))
 	}
+	// A region on the plane of a conformal cone, and the Arctic on the plane of an equal-area map.
+	km := func(lo, hi float64, n int) Axis { return Axis{Name: "x", Units: "m", Values: span(lo*1e3, hi*1e3, n)} }
+	cone := Field{NY: 60, NX: 80, X: km(-1000, 1000, 80), Y: km(-750, 750, 60), Title: "2 metre temperature", Subtitle: "arome · 1 Jul 2019, 15:00", Units: "degC",
+		Projection: mapping("lambert_conformal_conic", "standard_parallel", []float64{46, 49}, "longitude_of_central_meridian", 2.0, "latitude_of_projection_origin", 46.5)}
+	arctic := Field{NY: 72, NX: 72, X: km(-5400, 5400, 72), Y: km(5400, -5400, 72), Title: "Sea ice thickness", Subtitle: "15 Mar 2012", Units: "m",
+		Projection: mapping("lambert_azimuthal_equal_area", "latitude_of_projection_origin", 90.0, "longitude_of_projection_origin", 0.0)}
+	for _, y := range cone.Y.Values {
+		for _, x := range cone.X.Values {
+			cone.Values = append(cone.Values, 22-y/1e5+3*math.Sin(x/2e5))
+		}
+	}
+	for _, y := range arctic.Y.Values {
+		for _, x := range arctic.X.Values {
+			v := 3.5 - math.Hypot(x, y)/1e6
+			if v < 0.2+0.3*math.Sin(3*math.Atan2(y, x)) {
+				v = math.NaN()
+			}
+			arctic.Values = append(arctic.Values, v)
+		}
+	}
+
+	// The same region stored in two pieces, east of the antimeridian first.
+	plat, plon := span(-50, -30.5, 40), append(span(-180, -170.5, 20), span(165, 179.5, 30)...)
+	pacific := Field{NY: 40, NX: 50, Lat: plat, Lon: plon, Title: "Sea surface temperature", Units: "degC",
+		Values: onGrid(plat, plon, func(a, o float64) float64 { return 30 + a/2 + 2*cos(8*o) })}
+
+	// Quantities of many sizes; codes; places in no order.
+	chlorophyll := Field{NY: 72, NX: 144, Lat: alat, Lon: alon, Title: "Chlorophyll-a concentration in sea water, blended from three algorithms for clear, turbid and very turbid water of the coast", Units: "mg m-3",
+		Values: onGrid(alat, alon, func(a, o float64) float64 { return math.Pow(10, 1.8*sin(3*a)*cos(2*o)-0.8) })}
+	cover := Field{NY: 36, NX: 72, Lat: span(-87.5, 87.5, 36), Lon: span(2.5, 357.5, 72), Title: "Land cover class",
+		Classes: []Class{{Value: 10, Name: "cropland"}, {Value: 50, Name: "tree broadleaved evergreen"}, {Value: 130, Name: "grassland"}, {Value: 190, Name: "urban"}, {Value: 210, Name: "water", Color: color.RGBA{0, 0x46, 0xc8, 0xff}}}}
+	cover.Values = onGrid(cover.Lat, cover.Lon, func(a, o float64) float64 {
+		if a < -75 {
+			return math.NaN()
+		}
+		return []float64{10, 50, 130, 210}[int(1.99*(1+sin(2*o)*cos(3*a)))]
+	})
+	places := Field{NY: 1, NX: 60, Title: "Wind speed", Subtitle: "1 Mar 2015", Units: "m s-1"}
+	for i := range places.NX {
+		t := float64(i) * 137.5
+		places.Lon, places.Lat = append(places.Lon, -3+0.04*float64(i)*cos(t)), append(places.Lat, 54+0.05*float64(i)*sin(t))
+		places.Values = append(places.Values, float64(i%17))
+	}
+
+	// The atmosphere to 10 hPa, where equal heights are equal ratios of pressure.
+	levels := Axis{Name: "air pressure", Units: "hPa", Values: []float64{1000, 850, 700, 500, 300, 200, 100, 50, 20, 10}, Down: true, Log: true}
+	jets := Field{NY: 10, NX: 36, Title: "Eastward wind", Subtitle: "Dec 1989 – Feb 1990", Units: "m s-1", X: Axis{Name: "latitude", Values: span(-87.5, 87.5, 36), Angle: Latitude}, Y: levels}
+	for _, p := range levels.Values {
+		for _, a := range jets.X.Values {
+			jets.Values = append(jets.Values, 35*math.Exp(-math.Pow(math.Log(p/200), 2))*math.Pow(sin(2*a), 2)-12*math.Pow(cos(a), 8))
+		}
+	}
+
+	minutes := Line{Title: "Surface downwelling shortwave flux", Subtitle: "mean and range of every 720 values", Units: "W m-2", Along: Axis{Name: "time"}}
+	for i := range 400 {
+		minutes.Along.Values = append(minutes.Along.Values, float64(i))
+		minutes.Along.Dates = append(minutes.Along.Dates, Date{Year: 2001 + i/360, Month: i%360/30 + 1, Day: i%30 + 1})
+		m := 200 - 150*cos(float64(i))
+		lo, hi := 0.0, 2*m
+		if i > 150 && i < 170 {
+			m, lo, hi = math.NaN(), math.NaN(), math.NaN()
+		}
+		minutes.Values, minutes.Lo, minutes.Hi = append(minutes.Values, m), append(minutes.Lo, lo), append(minutes.Hi, hi)
+	}
 	return []picture{
+		{"map-projected", fieldOf(cone)},
+		{"map-projected-pole", fieldOf(arctic)},
+		{"map-antimeridian", fieldOf(pacific)},
+		{"map-powers", fieldOf(chlorophyll)},
+		{"map-classes", fieldOf(cover)},
+		{"map-places", fieldOf(places)},
+		{"section-pressure", fieldOf(jets)},
+		{"series-band", lineOf(minutes)},
 		{"map-global", fieldOf(global)},
 		{"map-anomaly", fieldOf(anomaly)},
 		{"map-region", fieldOf(rain)},

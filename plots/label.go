@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// power is a power of ten before units: "1e-9", "1.e-6 mol mol-1".
+var power = regexp.MustCompile(`^1\.?0*[eE]([+-]?[0-9]{1,3})( .*)?$`)
+
 const (
 	minus   = "−" // the typographic sign
 	celsius = "°C"
@@ -31,10 +34,33 @@ func prettyUnits(u string) string {
 	case "kelvin", "degk":
 		return "K"
 	}
+	if m := power.FindStringSubmatch(u); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		return strings.TrimSpace("10^{" + strings.Replace(strconv.Itoa(n), "-", minus, 1) + "} " + prettyUnits(m[2]))
+	}
 	return exponent.ReplaceAllStringFunc(u, func(s string) string {
 		m := exponent.FindStringSubmatch(s)
 		return m[1] + "^{" + strings.Replace(m[2], "-", minus, 1) + "}"
 	})
+}
+
+// Units writes UDUNITS units as people print them, with powers as "m s^{−1}"; "" for a pure number.
+func Units(u string) string { return prettyUnits(u) }
+
+// Text is a value of an axis in degrees: "51.5°N"; a plain number where the axis is no such.
+func (a Angle) Text(v float64) string {
+	v = math.Round(v*1e4) / 1e4
+	d := 0
+	for d < 4 && math.Abs(v*math.Pow10(d)-math.Round(v*math.Pow10(d))) > 1e-6 {
+		d++
+	}
+	switch a {
+	case Longitude:
+		return lonLabel(v, d)
+	case Latitude:
+		return latLabel(v, d)
+	}
+	return number(v, d)
 }
 
 // caption is a name with its units, and the power of ten that was taken out of the tick labels.
@@ -73,17 +99,30 @@ func powerOfTen(lo, hi float64) int {
 	return int(math.Floor(math.Log10(m)))
 }
 
-// zeroMeans reports whether zero is a neutral value of a quantity, so that both sides of it deserve colours of
-// their own. On the Celsius scale it is, but for differences, only the melting point of ice.
-func zeroMeans(name, units string) bool {
-	if prettyUnits(units) != celsius {
-		return true
-	}
+// quantity is what the name and the units of values tell about their colours.
+type quantity struct {
+	neutralZero bool // zero is neutral: where values lie to both sides of it, each side has colours of its own
+	difference  bool // a difference from something: its zero is the middle even when one side prevails
+	magnitudes  bool // may be read by its powers of ten
+}
+
+// quantityOf: on the Celsius scale zero is, but for differences, only the melting point of ice. Temperatures, heights, pressures,
+// percentages and fractions are never read by their powers of ten.
+func quantityOf(name, units string) quantity {
+	u := prettyUnits(units)
+	var q quantity
 	name = strings.ToLower(name)
-	for _, w := range []string{"anomal", "differ", "bias", "change", "trend", "error", "tendency"} {
-		if strings.Contains(name, w) {
-			return true
-		}
+	for _, w := range []string{"anomal", "difference", "bias", "departure"} {
+		q.difference = q.difference || strings.Contains(name, w)
 	}
-	return false
+	q.neutralZero = u != celsius || q.difference
+	for _, w := range []string{"change", "trend", "error", "tendency"} {
+		q.neutralZero = q.neutralZero || strings.Contains(name, w)
+	}
+	switch u {
+	case celsius, "K", "m", "km", "Pa", "hPa", "%", "°", "": // a pure number is a fraction mostly
+	default:
+		q.magnitudes = !q.difference
+	}
+	return q
 }

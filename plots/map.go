@@ -3,27 +3,34 @@ package plots
 import (
 	"fmt"
 	"image"
+	"image/color"
 	"io"
 	"math"
+	"strconv"
 )
 
-// Map draws a field as PNG. A field with latitudes and longitudes gets a coastline; a curvilinear grid
+// Map draws a field as PNG. A field with latitudes and longitudes, or on the plane of a projection, gets a coastline; a curvilinear grid
 // round a pole is drawn from above that pole, all others on parallels and meridians.
 func Map(w io.Writer, f Field, o Options) error {
 	l, err := f.check()
 	if err != nil {
 		return err
 	}
-	s, err := newScale(f.Values, o.Range, zeroMeans(f.Title+" "+f.Name, f.Units))
+	s, err := scaleOf(&f, o.Range)
 	if err != nil {
 		return err
 	}
 	var v view
-	switch l {
-	case curvilinear:
+	switch {
+	case l == scattered:
+		v, err = viewPlaces(&f)
+	case l == curvilinear:
 		v, err = viewMesh(&f)
-	case rectilinear:
+	case l == rectilinear:
+		f = f.turned()
 		v, err = viewParallels(&f)
+	case f.Projection != nil:
+		v, err = viewProjected(&f)
 	default:
 		v, err = viewAxes(&f)
 	}
@@ -31,6 +38,26 @@ func Map(w io.Writer, f Field, o Options) error {
 		return err
 	}
 	return drawMap(w, &f, &v, &s, o.pixels())
+}
+
+// scaleOf chooses the colours of a field: of its classes, of its only value, or of a range.
+func scaleOf(f *Field, fixed *[2]float64) (scale, error) {
+	if f.Classes != nil && fixed == nil {
+		if s, ok := newClasses(f.Values, f.Classes); ok && !s.empty {
+			return s, nil
+		}
+	}
+	if lo, hi := finiteBounds(f.Values); lo == hi && fixed == nil {
+		text := caption(strconv.FormatFloat(lo, 'g', 6, 64), "", 0)
+		if u := prettyUnits(f.Units); u != "" {
+			text += " " + u
+		}
+		s, ok := newClasses(f.Values, []Class{{Value: lo, Name: text + " everywhere", Color: color.RGBA{0x9d, 0xbf, 0xc9, 0xff}}})
+		if ok {
+			return s, nil
+		}
+	}
+	return newScale(f.Values, fixed, quantityOf(f.Title+" "+f.Name, f.Units))
 }
 
 // view is a field laid out flat, before it has a size in pixels. Positions on its window are in the
@@ -49,6 +76,7 @@ type view struct {
 	project   func(lon, lat float64) (x, y float64, ok bool) // for the coastline; nil for none
 	wraps     bool                                           // x is a longitude, to be repeated every 360
 	graticule func() ([][]point, []mark)                     // lines and labels within the panel; nil for none
+	detail    float64                                        // degrees from side to side: how finely a coastline is drawn
 }
 
 // mark is a label within a panel, in the view's units.
@@ -59,11 +87,11 @@ type mark struct {
 
 // viewAxes lays a field out on its own two axes.
 func viewAxes(f *Field) (view, error) {
-	xs, err := f.X.positions(f.NX)
+	xs, err := f.X.scaled(f.NX)
 	if err != nil {
 		return view{}, err
 	}
-	ys, err := f.Y.positions(f.NY)
+	ys, err := f.Y.scaled(f.NY)
 	if err != nil {
 		return view{}, err
 	}
@@ -72,6 +100,9 @@ func viewAxes(f *Field) (view, error) {
 		return view{}, err
 	}
 	v.down = f.Y.Down
+	if f.Square {
+		v.aspect = 1
+	}
 	v.xTicks, v.xLabel = f.X.ticks(v.x0, v.x1)
 	v.yTicks, v.yLabel = f.Y.ticks(v.y0, v.y1)
 	return v, nil
@@ -80,7 +111,22 @@ func viewAxes(f *Field) (view, error) {
 // ticks returns an axis' ticks between lo and hi, and its label.
 func (a *Axis) ticks(lo, hi float64) (func(n int) []tick, string) {
 	if len(a.Dates) > 0 {
-		return func(n int) []tick { return dateTicks(a.Values, a.Dates, n) }, ""
+		return func(n int) []tick { return dateTicks(a.Values, a.Dates, n+2) }, ""
+	}
+	switch a.Angle {
+	case Longitude:
+		return func(n int) []tick { return degreeTicks(lo, hi, n, lonLabel) }, ""
+	case Latitude:
+		return func(n int) []tick { return degreeTicks(lo, hi, n, latLabel) }, ""
+	}
+	if a.logarithmic() {
+		return func(n int) []tick {
+			ticks := logTicks(math.Pow(10, lo), math.Pow(10, hi), n)
+			for i := range ticks {
+				ticks[i].at = math.Log10(ticks[i].at)
+			}
+			return ticks
+		}, caption(a.Name, a.Units, 0)
 	}
 	p := powerOfTen(lo, hi)
 	return func(n int) []tick { return niceTicks(lo, hi, n, p) }, caption(a.Name, a.Units, p)
@@ -116,6 +162,7 @@ func (v *view) geographic() {
 	v.yTicks = func(n int) []tick { return degreeTicks(y0, y1, n, latLabel) }
 	v.project = func(lon, lat float64) (float64, float64, bool) { return lon, lat, true }
 	v.wraps = true
+	v.detail = x1 - x0
 }
 
 // viewCells lays out cells whose boundaries are straight.

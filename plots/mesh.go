@@ -28,6 +28,12 @@ func viewMesh(f *Field) (view, error) {
 	}
 	start, span := lonWindow(m.lon)
 	south, north := bounds(finite(m.lat))
+	if m.holdsPole(1) {
+		north = 90
+	}
+	if m.holdsPole(-1) {
+		south = -90
+	}
 	if span > 350 && (south > 0 && north > 80 || north < 0 && south < -80) {
 		return viewPole(m, north > 0), nil
 	}
@@ -48,22 +54,34 @@ func viewMesh(f *Field) (view, error) {
 		q := panel{w: img.Rect.Dx(), h: img.Rect.Dy(), x0: v.x0, x1: v.x1, y0: v.y0, y1: v.y1}
 		m.cells(func(lon, lat [4]float64, value float64) {
 			for k := 1; k < 4; k++ {
-				lon[k] -= 360 * math.Round((lon[k]-lon[0])/360)
+				lon[k] -= 360 * math.Round((lon[k]-lon[k-1])/360)
 			}
-			lo, hi := min(lon[0], lon[1], lon[2], lon[3]), max(lon[0], lon[1], lon[2], lon[3])
-			if hi-lo > 120 {
-				return // a cell that holds a pole has no outline on this map
-			}
-			for turn := math.Ceil((v.x0-hi)/360) * 360; lo+turn <= v.x1; turn += 360 {
-				var quad [4]point
-				for k := range quad {
-					quad[k] = point{q.px(lon[k] + turn), q.py(lat[k])}
+			if math.Abs(lon[3]-lon[0]) > 180 {
+				// The outline goes once round a pole: each of its sides has the band between it and the pole.
+				pole := math.Copysign(90, lat[0]+lat[1]+lat[2]+lat[3])
+				for k := range lon {
+					a, b := lon[k], lon[(k+1)%4]
+					b -= 360 * math.Round((b-a)/360)
+					fillTurns(img, &q, [4]float64{a, b, b, a}, [4]float64{lat[k], lat[(k+1)%4], pole, pole}, s.at(value))
 				}
-				fillQuad(img, quad, s.at(value))
+				return
 			}
+			fillTurns(img, &q, lon, lat, s.at(value))
 		})
 	}
 	return v, nil
+}
+
+// fillTurns colours a quadrilateral on parallels and meridians, as often as the panel goes round the earth.
+func fillTurns(img *image.RGBA, q *panel, lon, lat [4]float64, col color.RGBA) {
+	lo, hi := min(lon[0], lon[1], lon[2], lon[3]), max(lon[0], lon[1], lon[2], lon[3])
+	for turn := math.Ceil((q.x0-hi)/360) * 360; lo+turn <= q.x1; turn += 360 {
+		var quad [4]point
+		for k := range quad {
+			quad[k] = point{q.px(lon[k] + turn), q.py(lat[k])}
+		}
+		fillQuad(img, quad, col)
+	}
 }
 
 // viewPole looks down on a pole: Lambert's azimuthal equal-area projection.
@@ -100,38 +118,8 @@ func viewPole(m *mesh, north bool) view {
 			fillQuad(img, quad, s.at(value))
 		})
 	}
-	v.graticule = func() (lines [][]point, marks []mark) {
-		step := 10.0
-		if low < 45 {
-			step = 20
-		}
-		for lat := 90 - step; lat > low; lat -= step {
-			var l []point
-			for lon := 0.0; lon <= 360; lon += 2 {
-				x, y, _ := project(lon, sign*lat)
-				l = append(l, point{x, y})
-			}
-			lines = append(lines, l)
-			x, y, _ := project(15, sign*lat)
-			marks = append(marks, mark{point{x, y}, latLabel(sign*lat, 0)})
-		}
-		top, _, _ := project(90, sign*(90-step/2))
-		for lon := 0.0; lon < 360; lon += 30 {
-			x, y, _ := project(lon, sign*low)
-			s, c := math.Sincos(lon * math.Pi / 180)
-			lines = append(lines, []point{{top * s, -sign * top * c}, {x, y}})
-			// The label stands on the meridian, just within the nearest side of the panel.
-			t := 1.0
-			if x != 0 {
-				t = min(t, 0.93*max(v.x0/x, v.x1/x))
-			}
-			if y != 0 {
-				t = min(t, 0.96*max(v.y0/y, v.y1/y))
-			}
-			marks = append(marks, mark{point{x * t, y * t}, lonLabel(lon, 0)})
-		}
-		return lines, marks
-	}
+	v.detail = 2 * (90 - low)
+	v.graticule = func() ([][]point, []mark) { return polarGraticule(&v, sign, low) }
 	return v
 }
 
@@ -201,6 +189,18 @@ func beyond(a, b [3]float64) [3]float64 {
 		p[i] = 2*a[i] - b[i]
 	}
 	return p
+}
+
+// holdsPole reports whether a cell's outline goes round the north (1) or the south pole (-1).
+func (m *mesh) holdsPole(sign float64) (yes bool) {
+	m.cells(func(lon, lat [4]float64, _ float64) {
+		turn := 0.0
+		for k := range lon {
+			turn += math.Remainder(lon[(k+1)%4]-lon[k], 360)
+		}
+		yes = yes || math.Abs(turn) > 180 && sign*lat[0] > 0
+	})
+	return yes
 }
 
 // cells yields the corners of each cell, in order round it, and its value.

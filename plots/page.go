@@ -27,31 +27,39 @@ func newPage(width float64) page {
 		sub:   style{size: 1.7 * u, color: faint},
 		label: style{size: 1.6 * u, color: ink},
 		tick:  style{size: 1.45 * u, color: ink},
-		small: style{size: 1.2 * u, color: faint, halo: true},
+		small: style{size: 1.35 * u, color: ink, halo: true},
 	}
 }
 
-// headRoom is the height of the title and what stands below it.
-func (p *page) headRoom(title, subtitle string) float64 {
-	h := 1.5 * p.unit
+// heading is the title, on one line or two, and what stands below it.
+type heading struct {
+	title    []string
+	subtitle string
+	w        float64
+	room     float64 // the height that it takes
+}
+
+func (p *page) heading(c *canvas, w float64, title, subtitle string) heading {
+	h := heading{subtitle: subtitle, w: w, room: 1.5 * p.unit}
 	if title != "" {
-		h += 3.4 * p.unit
+		h.title = c.wrap(p.title, title, w)
+		h.room += (3.4 + 3*float64(len(h.title)-1)) * p.unit
 	}
 	if subtitle != "" {
-		h += 2.7 * p.unit
+		h.room += 2.7 * p.unit
 	}
 	return h
 }
 
-func (p *page) head(c *canvas, x, w float64, title, subtitle string) {
+func (p *page) head(c *canvas, x float64, h heading) {
 	y := 2.0 * p.unit
-	if title != "" {
-		s, t := c.fit(p.title, title, w)
+	for _, line := range h.title {
+		s, t := c.fit(p.title, line, h.w)
 		c.text(point{x, y}, 0, 0, s, t)
-		y += 3.2 * p.unit
+		y += 3.1 * p.unit
 	}
-	if subtitle != "" {
-		s, t := c.fit(p.sub, subtitle, w)
+	if h.subtitle != "" {
+		s, t := c.fit(p.sub, h.subtitle, h.w)
 		c.text(point{x, y}, 0, 0, s, t)
 	}
 }
@@ -166,7 +174,6 @@ func drawMap(out io.Writer, f *Field, v *view, s *scale, width float64) error {
 	if v.xTicks == nil {
 		left = 4 * p.unit
 	}
-	top := p.headRoom(f.Title, f.Subtitle)
 	w := width - left - right
 	h := 0.5 * w
 	if v.aspect > 0 {
@@ -177,10 +184,16 @@ func drawMap(out io.Writer, f *Field, v *view, s *scale, width float64) error {
 	}
 	h = max(h, 0.16*width)
 	x := left + (width-left-right-w)/2
+	head := p.heading(probe, width-x-right, f.Title, f.Subtitle)
+	top := head.room
 	bar := top + h + p.footRoom(xt, v.xLabel) + 1.6*p.unit
 	height := bar + 8.2*p.unit
-	if s.empty {
+	switch {
+	case s.empty:
 		height = bar
+	case s.classes != nil:
+		_, rows, _ := p.legendSize(probe, s, width-left-right)
+		height = bar + (1+2.4*float64(rows))*p.unit
 	}
 
 	q := panel{x: int(x), y: int(top), w: int(w), h: int(h), x0: v.x0, x1: v.x1, y0: v.y0, y1: v.y1, down: v.down}
@@ -190,9 +203,13 @@ func drawMap(out io.Writer, f *Field, v *view, s *scale, width float64) error {
 		return err
 	}
 	c.paste(inside, q.x, q.y)
-	p.head(c, x, width-x-right, f.Title, f.Subtitle)
+	p.head(c, x, head)
 	p.axes(c, &q, xt, yt, v.xLabel, v.yLabel)
-	if !s.empty {
+	switch {
+	case s.empty:
+	case s.classes != nil:
+		p.legend(c, s, left, bar, width-left-right)
+	default:
 		name := f.Name
 		if name == "" {
 			name = f.Title
@@ -215,9 +232,10 @@ func drawPanel(p *page, q *panel, v *view, s *scale, fonts fontCache) (image.Ima
 			return nil, err
 		}
 		lines := coastLines(coast, q, v)
-		// Dark on a pale rim, to be seen on either end of a colour map.
-		c.strokes(lines, 0.2*p.unit, color.NRGBA{0xff, 0xff, 0xff, 0x58})
-		c.strokes(lines, 0.08*p.unit, color.NRGBA{0x10, 0x10, 0x10, 0xe6})
+		// Dark on a pale rim, to be seen on either end of a colour map; stronger where there is less of it.
+		strong := min(max(math.Log2(240/max(v.detail, 1)), 0), 2) / 2
+		c.strokes(lines, (0.2+0.2*strong)*p.unit, color.NRGBA{0xff, 0xff, 0xff, uint8(0x58 + 0x50*strong)})
+		c.strokes(lines, (0.08+0.06*strong)*p.unit, color.NRGBA{0x10, 0x10, 0x10, 0xe6})
 	}
 	if v.graticule != nil {
 		lines, marks := v.graticule()
@@ -249,7 +267,11 @@ func coastLines(coast [][]coastline.Point, q *panel, v *view) [][]point {
 			turns = append(turns, 360*t)
 		}
 	}
-	const speck = 2.5 // pixels: a smaller island would be a blot
+	const (
+		speck = 3.5 // pixels: a smaller island would be a blot
+		near  = 0.7 // pixels: a nearer point would only thicken the line
+	)
+	tear := 0.5 * math.Hypot(float64(q.w), float64(q.h)) // a longer step crosses the seam of a map
 	for _, turn := range turns {
 		for _, line := range coast {
 			var cur []point
@@ -270,7 +292,17 @@ func coastLines(coast [][]coastline.Point, q *panel, v *view) [][]point {
 					flush()
 					continue
 				}
-				cur = append(cur, point{q.px(x), q.py(y)})
+				at := point{q.px(x), q.py(y)}
+				if n := len(cur); n > 0 {
+					d := math.Hypot(at.x-cur[n-1].x, at.y-cur[n-1].y)
+					if d < near {
+						continue
+					}
+					if d > tear {
+						flush()
+					}
+				}
+				cur = append(cur, at)
 			}
 			flush()
 		}

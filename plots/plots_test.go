@@ -60,7 +60,7 @@ func viewOf(t *testing.T, f Field, view func(*Field) (view, error), w, h int) (*
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newScale(f.Values, nil, true)
+	s, err := newScale(f.Values, nil, quantity{neutralZero: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestColourRange(t *testing.T) {
 		"missing values don't count":         {values: []float64{math.NaN(), 1, math.Inf(1), 3}, lo: 1, hi: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := newScale(c.values, nil, true)
+			s, err := newScale(c.values, nil, quantity{neutralZero: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,15 +186,20 @@ func TestColourRange(t *testing.T) {
 	}
 }
 
-func TestZeroOfCelsiusIsNotNeutral(t *testing.T) {
+func TestQuantities(t *testing.T) {
 	for _, c := range []struct {
 		name, units string
-		want        bool
+		want        quantity
 	}{
-		{"air temperature", "degC", false}, {"Temperature anomaly", "degC", true}, {"eastward wind", "m s-1", true}, {"temperature", "K", true},
+		{"air temperature", "degC", quantity{}},
+		{"Temperature anomaly", "degC", quantity{neutralZero: true, difference: true}},
+		{"temperature trend", "degC", quantity{neutralZero: true}},
+		{"eastward wind", "m s-1", quantity{neutralZero: true, magnitudes: true}},
+		{"temperature", "K", quantity{neutralZero: true}},
+		{"orography", "m", quantity{neutralZero: true}},
 	} {
-		if got := zeroMeans(c.name, c.units); got != c.want {
-			t.Errorf("%s in %s: %v", c.name, c.units, got)
+		if got := quantityOf(c.name, c.units); got != c.want {
+			t.Errorf("%s in %s: %+v", c.name, c.units, got)
 		}
 	}
 }
@@ -262,10 +267,157 @@ func TestDateTicks(t *testing.T) {
 	}
 }
 
+func TestPeriods(t *testing.T) {
+	day := func(y, m, d int) Date { return Date{Year: y, Month: m, Day: d} }
+	hour := func(d, h int) Date { return Date{1990, 1, d, h, 0, 0} }
+	for _, c := range []struct {
+		from, to Date
+		want     string
+	}{
+		{day(1990, 1, 1), day(1991, 1, 1), "1990"},
+		{day(1990, 1, 1), day(2000, 1, 1), "1990–1999"},
+		{day(1990, 2, 1), day(1990, 3, 1), "Feb 1990"},
+		{day(1990, 12, 1), day(1991, 1, 1), "Dec 1990"},
+		{day(1990, 3, 1), day(1990, 6, 1), "Mar–May 1990"},
+		{day(1989, 12, 1), day(1990, 3, 1), "Dec 1989 – Feb 1990"},
+		{day(1990, 1, 16), day(1990, 1, 17), "16 Jan 1990"},
+		{day(1990, 2, 28), day(1990, 3, 1), "28 Feb 1990"},
+		{day(1990, 1, 6), day(1990, 1, 11), "6–10 Jan 1990"},
+		{day(1990, 1, 31), day(1990, 2, 5), "31 Jan – 4 Feb 1990"},
+		{hour(16, 9), hour(16, 12), "16 Jan 1990, 09:00–12:00"},
+		{hour(16, 18), hour(17, 0), "16 Jan 1990, 18:00–24:00"},
+		{hour(16, 9), hour(17, 9), ""},
+		{day(1990, 1, 1), day(1990, 1, 1), ""},
+		{day(1990, 2, 1), day(1990, 1, 1), ""},
+	} {
+		if got := Period(c.from, c.to); got != c.want {
+			t.Errorf("from %v to %v: %q, want %q", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+// A region that is stored from Greenwich on, in two pieces, is the same picture as in one piece.
+func TestTwoPiecesAreOneRegion(t *testing.T) {
+	f := small()
+	f.Lon = span(-10, 10, 21)
+	want := render(t, f, Options{Width: 400})
+	g := f
+	g.Lon, g.Values = nil, nil
+	for i := range 21 {
+		g.Lon = append(g.Lon, math.Mod(f.Lon[(i+10)%21]+360, 360))
+	}
+	for j := range f.NY {
+		for i := range 21 {
+			g.Values = append(g.Values, f.Values[j*21+(i+10)%21])
+		}
+	}
+	if !bytes.Equal(want, render(t, g, Options{Width: 400})) {
+		t.Error("the region in two pieces is drawn otherwise")
+	}
+	if h := f.turned(); !slices.Equal(h.Lon, f.Lon) {
+		t.Error("a region in one piece has been turned")
+	}
+	globe := Field{NY: 1, NX: 72, Lon: span(2.5, 357.5, 72), Values: make([]float64, 72)}
+	if h := globe.turned(); !slices.Equal(h.Lon, globe.Lon) {
+		t.Error("a grid round the earth has been turned")
+	}
+}
+
+// On parallels and meridians, the cell that holds a pole is the cap that it is: from side to side, up to the pole.
+func TestPoleCell(t *testing.T) {
+	f := Field{NY: 35, NX: 36, Title: "t"}
+	f.Lat, f.Lon = rotated(span(-85, 85, 35), span(-170, 180, 36), 40, 10)
+	for i := range f.Lat {
+		f.Values = append(f.Values, float64(i%50))
+	}
+	m, err := newMesh(&f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.holdsPole(1) || !m.holdsPole(-1) {
+		t.Fatal("a grid round the globe holds no pole")
+	}
+	img, s := viewOf(t, f, viewMesh, 360, 180)
+	at := 0
+	for i := range f.Lat {
+		if f.Lat[i] > f.Lat[at] {
+			at = i
+		}
+	}
+	for x := range 360 {
+		if got, want := img.RGBAAt(x, 0), s.at(f.Values[at]); got != want {
+			t.Fatalf("the pole is %v at longitude %d, its cell %v", got, x-180, want)
+		}
+	}
+}
+
+func TestLogTicks(t *testing.T) {
+	for want, got := range map[string][]tick{
+		"0.01, 0.1, 1, 10":                         logTicks(0.01, 10, 5),
+		"0.1, 0.3, 1, 3, 10":                       logTicks(0.1, 10, 6),
+		"10, 20, 50, 100, 200, 500, 1000":          logTicks(10, 1000, 7),
+		"10^{−6}, 10^{−5}, 10^{−4}, 0.001":         logTicks(1e-6, 1e-3, 5),
+		"3×10^{−7}, 10^{−6}, 3×10^{−6}, 10^{−5}":   logTicks(3e-7, 1e-5, 4),
+		"10^{−20}, 10^{−15}, 10^{−10}, 10^{−5}, 1": logTicks(1e-20, 1, 5),
+	} {
+		if labels(got) != want {
+			t.Errorf("got %s, want %s", labels(got), want)
+		}
+	}
+}
+
+// Colours go by powers of ten where the values do, and not for fields that look alike but are read by their differences.
+func TestPowers(t *testing.T) {
+	var rain, even, signed []float64
+	for i := range 1000 {
+		rain = append(rain, math.Pow(10, float64(i%100)/20-4))
+		even = append(even, float64(i))
+		signed = append(signed, rain[i]*float64(1-2*(i%2)))
+	}
+	zeros := append(make([]float64, 500), rain...)
+	q := quantity{neutralZero: true, magnitudes: true}
+	for _, c := range []struct {
+		name   string
+		values []float64
+		q      quantity
+		want   bool
+	}{
+		{"values of many sizes", rain, q, true}, {"with zeros", zeros, q, true}, {"even values", even, q, false}, {"of both signs", signed, q, false},
+		{"read by differences", rain, quantity{}, false},
+	} {
+		s, err := newScale(c.values, nil, c.q)
+		if err != nil || s.log != c.want {
+			t.Errorf("%s: by logarithm: %v, %v", c.name, s.log, err)
+		}
+		if s.log && (s.lo <= 0 || s.at(0) != s.colours[0] || s.part(s.hi) != 1 || s.part(s.lo) != 0) {
+			t.Errorf("%s: from %g to %g", c.name, s.lo, s.hi)
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	values := []float64{1, 2, 2, math.NaN(), 7}
+	s, ok := newClasses(values, []Class{{Value: 1, Name: "land"}, {Value: 2, Name: "sea", Color: ink}, {Value: 3, Name: "lake"}})
+	if !ok || len(s.classes) != 3 || !s.holes {
+		t.Fatalf("%v, %+v", ok, s.classes)
+	}
+	if s.at(2) != ink || s.at(1) == s.at(7) || s.at(math.NaN()) != s.missing || s.classes[2].name != "7" {
+		t.Errorf("the classes are %+v", s.classes)
+	}
+	// A class keeps its colour when others are absent.
+	alone, _ := newClasses([]float64{3}, []Class{{Value: 1}, {Value: 2}, {Value: 3}})
+	if alone.at(3) != palette[2] {
+		t.Error("the third class has not the third colour")
+	}
+	if _, ok := newClasses(span(0, 100, 101), nil); ok {
+		t.Error("a hundred classes are taken")
+	}
+}
+
 func TestUnits(t *testing.T) {
 	for in, want := range map[string]string{
 		"kg m-2 s-1": "kg m^{−2} s^{−1}", "W m**-2": "W m^{−2}", "m2": "m^{2}", "1": "", "degC": "°C", "%": "%", "K": "K",
-		"mol mol-1": "mol mol^{−1}",
+		"mol mol-1": "mol mol^{−1}", "1e-9": "10^{−9}", "1.e-6 mol mol-1": "10^{−6} mol mol^{−1}", "1e3 km3": "10^{3} km^{3}",
 	} {
 		if got := prettyUnits(in); got != want {
 			t.Errorf("%q is printed %q, want %q", in, got, want)
@@ -306,13 +458,19 @@ func TestAnyNumbersAreDrawnOrRefused(t *testing.T) {
 		ny, nx := rapid.IntRange(1, 4).Draw(t, "ny"), rapid.IntRange(1, 4).Draw(t, "nx")
 		draw := func(n int, name string) []float64 { return rapid.SliceOfN(number, n, n).Draw(t, name) }
 		f := Field{NY: ny, NX: nx, Values: draw(ny*nx, "values"), Title: "t"}
-		switch rapid.IntRange(0, 2).Draw(t, "layout") {
+		switch rapid.IntRange(0, 3).Draw(t, "layout") {
 		case 1:
 			f.Lat, f.Lon = draw(ny, "lat"), draw(nx, "lon")
 			slices.Sort(f.Lat)
 			slices.Sort(f.Lon)
 		case 2:
 			f.Lat, f.Lon = draw(ny*nx, "lat"), draw(ny*nx, "lon")
+		case 3:
+			f.X.Values, f.Y.Values = draw(nx, "x"), draw(ny, "y")
+			slices.Sort(f.X.Values)
+			slices.Sort(f.Y.Values)
+			f.Projection = mapping("lambert_azimuthal_equal_area", "latitude_of_projection_origin", rapid.Float64Range(-90, 90).Draw(t, "origin"))
+			f.Classes = []Class{{Value: 1}}
 		default:
 			f.X.Values = draw(nx, "x")
 			slices.Sort(f.X.Values)

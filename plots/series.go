@@ -5,12 +5,16 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 )
 
 // Line is a one-dimensional array along a coordinate: a time series, a profile, a transect.
 type Line struct {
 	Values []float64 // NaN is missing and interrupts the line
 	Along  Axis
+
+	// Lo and Hi, where a line stands for many values each, are the least and the largest of them: a band behind the line.
+	Lo, Hi []float64
 
 	// Upright draws the coordinate upwards (or downwards when Along.Down) and the values to the right, as profiles are drawn.
 	Upright bool
@@ -26,14 +30,17 @@ func Series(w io.Writer, l Line, o Options) error {
 	if len(l.Values) == 0 {
 		return fmt.Errorf("series %q has no values", l.Title)
 	}
-	along, err := l.Along.positions(len(l.Values))
+	along, err := l.Along.scaled(len(l.Values))
 	if err != nil {
 		return err
 	}
 	if _, err := edges(l.Along.Name, along); err != nil {
 		return err
 	}
-	v0, v1, err := valueRange(l.Values, o.Range)
+	if l.Lo != nil && (len(l.Lo) != len(l.Values) || len(l.Hi) != len(l.Values)) {
+		return fmt.Errorf("series %q has %d values and a band of %d and %d", l.Title, len(l.Values), len(l.Lo), len(l.Hi))
+	}
+	v0, v1, err := valueRange(append(append(append([]float64(nil), l.Values...), l.Lo...), l.Hi...), o.Range)
 	if err != nil {
 		return err
 	}
@@ -63,22 +70,30 @@ func Series(w io.Writer, l Line, o Options) error {
 		width, h = 0.7*p.width, 0.62*p.width
 	}
 	probe := newCanvas(1, 1, fonts)
-	left, top := p.leftRoom(probe, yt, yLabel), p.headRoom(l.Title, l.Subtitle)
+	left := p.leftRoom(probe, yt, yLabel)
+	head := p.heading(probe, width-left-4*p.unit, l.Title, l.Subtitle)
+	top := head.room
 	q.x, q.y, q.w, q.h = int(left), int(top), int(width-left-4*p.unit), int(h)
 	c := newCanvas(int(width), int(top+h+p.footRoom(xt, xLabel)+1.2*p.unit), fonts)
 
 	inside := newCanvas(q.w, q.h, fonts)
 	grid(inside, &p, &q, xt, yt)
+	place := func(i int, v float64) point {
+		if l.Upright {
+			return point{q.px(v), q.py(along[i])}
+		}
+		return point{q.px(along[i]), q.py(v)}
+	}
 	pts := make([]point, len(along))
 	for i := range along {
-		pts[i] = point{q.px(along[i]), q.py(l.Values[i])}
-		if l.Upright {
-			pts[i] = point{q.px(l.Values[i]), q.py(along[i])}
-		}
+		pts[i] = place(i, l.Values[i])
+	}
+	if l.Lo != nil {
+		drawBand(inside, place, l.Lo, l.Hi)
 	}
 	drawLine(inside, &p, pts)
 	c.paste(inside.pen.Image(), q.x, q.y)
-	p.head(c, left, float64(q.w), l.Title, l.Subtitle)
+	p.head(c, left, head)
 	p.axes(c, &q, xt, yt, xLabel, yLabel)
 	return c.encode(w)
 }
@@ -116,6 +131,27 @@ func grid(c *canvas, p *page, q *panel, xt, yt []tick) {
 		lines = append(lines, []point{{0, q.py(t.at)}, {float64(q.w), q.py(t.at)}})
 	}
 	c.strokes(lines, max(0.08*p.unit, 1), soft)
+}
+
+// drawBand fills from lo to hi wherever neighbours have both.
+func drawBand(c *canvas, place func(i int, v float64) point, lo, hi []float64) {
+	pale := color.RGBA{0xb4, 0xcb, 0xe2, 0xff}
+	var there, back []point
+	flush := func() {
+		slices.Reverse(back)
+		if len(there) > 1 {
+			c.fill(pale, append(there, back...)...)
+		}
+		there, back = nil, nil
+	}
+	for i := range lo {
+		if sum := lo[i] + hi[i]; math.IsNaN(sum) || math.IsInf(sum, 0) {
+			flush()
+			continue
+		}
+		there, back = append(there, place(i, lo[i])), append(back, place(i, hi[i]))
+	}
+	flush()
 }
 
 // drawLine joins neighbouring points that are not missing; a point without neighbours is a dot.

@@ -2,6 +2,8 @@ package plots
 
 import (
 	"math"
+	"strconv"
+	"strings"
 )
 
 // tick is a mark on an axis.
@@ -40,6 +42,44 @@ func stepTicks(lo, hi, step float64, label func(float64) string) []tick {
 		out = append(out, tick{at: v, label: label(v)})
 	}
 	return out
+}
+
+// logTicks marks powers of ten within lo..hi (0 < lo < hi), with their doubles and fives while there are no more than n.
+func logTicks(lo, hi float64, n int) []tick {
+	for _, parts := range [][]float64{{1, 2, 3, 5, 7}, {1, 2, 5}, {1, 3}, {1}} {
+		var out []tick
+		for e := int(math.Floor(math.Log10(lo))); e <= int(math.Ceil(math.Log10(hi))); e++ {
+			for _, m := range parts {
+				if v := m * math.Pow10(e); v >= lo*(1-1e-9) && v <= hi*(1+1e-9) {
+					out = append(out, tick{at: v, label: powerLabel(m, e)})
+				}
+			}
+		}
+		if len(out) <= n {
+			return out
+		}
+	}
+	var out []tick
+	first, last := int(math.Ceil(math.Log10(lo)-1e-9)), int(math.Floor(math.Log10(hi)+1e-9))
+	for e, step := first, (last-first)/n+1; e <= last; e += step {
+		out = append(out, tick{at: math.Pow10(e), label: powerLabel(1, e)})
+	}
+	return out
+}
+
+// powerLabel writes m times the e-th power of ten: 0.05, 200, 3×10^{−6}.
+func powerLabel(m float64, e int) string {
+	switch {
+	case e >= 0 && e <= 4:
+		return number(m*math.Pow10(e), 0)
+	case e < 0 && e >= -3:
+		return number(m*math.Pow10(e), -e)
+	}
+	raised := "10^{" + strings.Replace(strconv.Itoa(e), "-", minus, 1) + "}"
+	if m == 1 {
+		return raised
+	}
+	return number(m, 0) + "×" + raised
 }
 
 // decimals is the number of digits behind the point that multiples of step need.

@@ -16,7 +16,6 @@ import (
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/virtual/cf"
-	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
 // Source is a dataset whose numbers can be read.
@@ -50,7 +49,8 @@ type Drawn struct {
 	Values   int              // and how many it has
 }
 
-// Draw draws one slice of a variable: a map where it has longitudes and latitudes, else a section or a line.
+// Draw draws one slice of a variable: a map where it has longitudes and latitudes or a projection, else a section or a line. Coordinates that no map can
+// be made of, such as longitudes in no order, give way to counted rows and columns.
 func Draw(ctx context.Context, w io.Writer, src Source, r Request) (Drawn, error) {
 	f := figure{ctx: ctx, src: src, ds: src.Dataset(), req: r}
 	if err := f.pick(); err != nil {
@@ -81,6 +81,8 @@ type figure struct {
 	axes  cf.Axes
 	kept  []int   // the dimensions drawn, in the array's order: two or one
 	index []int64 // on each other dimension
+
+	places bool // the one dimension drawn counts places on the earth
 
 	missing, values int
 }
@@ -130,13 +132,43 @@ func (f *figure) slice() error {
 		f.kept = []int{min(f.axes.X, f.axes.Y), max(f.axes.X, f.axes.Y)}
 		return nil
 	}
+	if d := f.placesAlong(); free(d) && d != f.axes.T {
+		f.kept, f.places = []int{d}, true
+		return nil
+	}
 	for d := len(f.a.Dimensions) - 1; d >= 0 && len(f.kept) < 2; d-- {
 		if free(d) {
 			f.kept = append([]int{d}, f.kept...)
 		}
 	}
+	// What has one value only is a series of one.
+	for d := range f.a.Dimensions {
+		if len(f.kept) == 0 && !fixed[d] {
+			f.kept = []int{d}
+		}
+	}
 	if len(f.kept) == 0 {
 		return fmt.Errorf("%w: one single value is left", ErrNothing)
+	}
+	return nil
+}
+
+// placesAlong is the dimension that counts places, stations or the cells of an unstructured grid, whose longitudes and latitudes both lie along it;
+// -1 for none.
+func (f *figure) placesAlong() int {
+	lon, lat := f.array(f.axes.Lon), f.array(f.axes.Lat)
+	if lon == nil || lat == nil || len(lon.Dimensions) != 1 || !slices.Equal(lon.Dimensions, lat.Dimensions) {
+		return -1
+	}
+	return slices.Index(f.a.Dimensions, lon.Dimensions[0])
+}
+
+// array is the array of a path, or nil.
+func (f *figure) array(path string) *virtual.Array {
+	for i := range f.ds.Arrays {
+		if f.ds.Arrays[i].Path == path {
+			return &f.ds.Arrays[i]
+		}
 	}
 	return nil
 }
@@ -174,60 +206,152 @@ func (f *figure) draw(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(f.kept) == 1 {
-		return f.line(w, values, stride, subtitle)
+	switch {
+	case len(f.kept) == 2:
+		return f.field(w, values, stride, subtitle)
+	case f.places:
+		return f.scatter(w, values, stride, subtitle)
 	}
-	return f.field(w, values, stride, subtitle)
+	return f.line(w, values, stride, subtitle)
 }
 
 func (f *figure) field(w io.Writer, values []float64, stride []int64, subtitle string) error {
 	y, x := f.kept[0], f.kept[1]
+	units := f.shown(values)
 	p := plots.Field{
 		Values: values, NY: int(steps(f.a.Grid.Shape[y], stride[0])), NX: int(steps(f.a.Grid.Shape[x], stride[1])),
-		Title: f.title(), Subtitle: subtitle, Name: cf.Name(f.a.Path), Units: cf.Text(&f.a, "units"),
+		Title: f.title(), Subtitle: subtitle, Name: cf.Name(f.a.Path), Units: units, Classes: f.classes(values),
 	}
-	if f.axes.Lat != "" && f.axes.Lon != "" && min(f.axes.X, f.axes.Y) == y && max(f.axes.X, f.axes.Y) == x {
-		var err error
-		if p.Lat, err = f.coordinate(f.axes.Lat, stride); err != nil {
+	onEarth := f.axes.Lat != "" && f.axes.Lon != "" && min(f.axes.X, f.axes.Y) == y && max(f.axes.X, f.axes.Y) == x
+	m := p
+	var err error
+	if onEarth {
+		if m.Lat, err = f.coordinate(f.axes.Lat, stride); err != nil {
 			return err
 		}
-		if p.Lon, err = f.coordinate(f.axes.Lon, stride); err != nil {
+		if m.Lon, err = f.coordinate(f.axes.Lon, stride); err != nil {
 			return err
 		}
-		if f.axes.X == y {
-			transpose(&p)
+	}
+	if m, err = f.axesOf(m, y, x, stride); err != nil {
+		return err
+	}
+	if m.Projection != nil {
+		m.Lat, m.Lon = nil, nil
+	}
+	if f.upright(y) < f.upright(x) {
+		transpose(&m)
+	}
+	drawn := plots.Map(w, m, f.req.Options)
+	if drawn == nil {
+		return nil
+	}
+	for k, d := range f.kept { // count the cells where no map can be made
+		a := plots.Axis{Name: f.a.Dimensions[d] + " (index)"}
+		for i := range steps(f.a.Grid.Shape[d], stride[k]) {
+			a.Values = append(a.Values, float64(i*stride[k]))
 		}
-		return plots.Map(w, p, f.req.Options)
+		if k == 0 {
+			p.Y = a
+		} else {
+			p.X = a
+		}
 	}
-	ys, err := f.axis(y, stride[0])
-	if err != nil {
-		return err
+	if plots.Map(w, p, f.req.Options) != nil {
+		return drawn
 	}
-	xs, err := f.axis(x, stride[1])
-	if err != nil {
-		return err
+	return nil
+}
+
+// axesOf gives a field the axes along its two dimensions: of a projection where they are its plane's.
+func (f *figure) axesOf(p plots.Field, y, x int, stride []int64) (plots.Field, error) {
+	var err error
+	if p.Y, err = f.axis(y, stride[0]); err != nil {
+		return p, err
 	}
-	p.Y, p.X = ys, xs
-	// Time runs to the right and height upwards, as people draw them.
-	if y == f.axes.T || x == f.axes.Z || x == f.axes.Y || y == f.axes.X {
-		transpose(&p)
+	if p.X, err = f.axis(x, stride[1]); err != nil {
+		return p, err
 	}
-	return plots.Map(w, p, f.req.Options)
+	f.project(&p, y, x)
+	return p, nil
+}
+
+// upright ranks the dimensions for the vertical side of a section: height and depth before latitude, and time and longitude last, as people draw them.
+func (f *figure) upright(d int) int {
+	switch d {
+	case f.axes.Z:
+		return 4
+	case f.axes.Y:
+		return 3
+	case f.axes.T:
+		return 1
+	case f.axes.X:
+		return 0
+	}
+	return 2
 }
 
 func (f *figure) line(w io.Writer, values []float64, stride []int64, subtitle string) error {
 	d := f.kept[0]
-	along, err := f.axis(d, stride[0])
-	if err != nil {
+	l := plots.Line{Values: values, Upright: d == f.axes.Z && d != f.axes.T, Title: f.title(), Name: cf.Name(f.a.Path)}
+	var err error
+	if stride[0] > 1 {
+		if l, stride, err = f.band(l, d); err != nil {
+			return err
+		}
+		subtitle = strings.TrimPrefix(subtitle+fmt.Sprintf(" · mean and range of every %d values", stride[0]), " · ")
+	}
+	l.Subtitle = subtitle
+	if l.Along, err = f.axis(d, stride[0]); err != nil {
 		return err
 	}
-	if stride[0] > 1 {
-		subtitle = strings.TrimPrefix(subtitle+fmt.Sprintf(" · one value in %d", stride[0]), " · ")
+	l.Units = f.shown(l.Values, l.Lo, l.Hi)
+	return plots.Series(w, l, f.req.Options)
+}
+
+// scatter draws values at places in no order.
+func (f *figure) scatter(w io.Writer, values []float64, stride []int64, subtitle string) error {
+	p := plots.Field{
+		Values: values, NY: 1, NX: len(values), Title: f.title(), Subtitle: subtitle, Name: cf.Name(f.a.Path), Units: f.shown(values), Classes: f.classes(values),
 	}
-	return plots.Series(w, plots.Line{
-		Values: values, Along: along, Upright: d == f.axes.Z,
-		Title: f.title(), Subtitle: subtitle, Name: cf.Name(f.a.Path), Units: cf.Text(&f.a, "units"),
-	}, f.req.Options)
+	var err error
+	if p.Lat, err = f.coordinate(f.axes.Lat, stride); err != nil {
+		return err
+	}
+	if p.Lon, err = f.coordinate(f.axes.Lon, stride); err != nil {
+		return err
+	}
+	if drawn := plots.Map(w, p, f.req.Options); drawn != nil {
+		if f.line(w, values, stride, subtitle) != nil {
+			return drawn
+		}
+	}
+	return nil
+}
+
+// shown are the units that values are shown in. Pressures of the atmosphere, in pascals, are turned into hectopascals.
+func (f *figure) shown(values ...[]float64) string {
+	units := cf.Text(&f.a, "units")
+	if units != "Pa" || f.req.Options.Range != nil {
+		return units
+	}
+	most := 0.0
+	for _, list := range values {
+		for _, v := range list {
+			if v < 1e6 {
+				most = max(most, math.Abs(v))
+			}
+		}
+	}
+	if most < 2e4 {
+		return units
+	}
+	for _, list := range values {
+		for i := range list {
+			list[i] /= 100
+		}
+	}
+	return "hPa"
 }
 
 // transpose turns a field's values and axes round. Two-dimensional coordinates need no turning: they
@@ -257,144 +381,9 @@ func (f *figure) title() string {
 	return string(unicode.ToUpper(first)) + t[size:]
 }
 
-// subtitle names the dataset and where the other dimensions are cut.
-func (f *figure) subtitle() (string, error) {
-	var parts []string
-	if f.req.Dataset != "" {
-		parts = append(parts, f.req.Dataset)
-	}
-	for d, name := range f.a.Dimensions {
-		if slices.Contains(f.kept, d) {
-			continue
-		}
-		s, err := f.where(d, name)
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, s)
-	}
-	return strings.Join(parts, " · "), nil
-}
-
-// where says in words at which place of a dimension the slice lies.
-func (f *figure) where(d int, name string) (string, error) {
-	c := f.along(d)
-	if c == nil {
-		return fmt.Sprintf("%s %d", name, f.index[d]), nil
-	}
-	v, err := f.src.Floats(f.ctx, c.Path, []int64{f.index[d]}, []int64{1})
-	if err != nil {
-		return "", err
-	}
-	if u, ok := timeUnits(c); ok {
-		if date, ok := dateOf(u, v[0]); ok {
-			return date.String(), nil
-		}
-	}
-	s := fmt.Sprintf("%s %.6g", name, v[0])
-	if u := cf.Text(c, "units"); u != "" && u != "1" {
-		s += " " + u
-	}
-	return s, nil
-}
-
-// along is the one-dimensional numeric coordinate of dimension d, or nil.
-func (f *figure) along(d int) *virtual.Array {
-	path := ""
-	switch d {
-	case f.axes.T:
-		path = f.axes.Time
-	case f.axes.Z:
-		path = f.axes.Vertical
-	}
-	for i := range f.ds.Arrays {
-		c := &f.ds.Arrays[i]
-		if len(c.Dimensions) != 1 || c.Dimensions[0] != f.a.Dimensions[d] || c.Grid.Shape[0] != f.a.Grid.Shape[d] || !c.Type.Numeric() {
-			continue
-		}
-		if c.Path == path || path == "" && cf.Name(c.Path) == f.a.Dimensions[d] {
-			return c
-		}
-	}
-	return nil
-}
-
-// axis is what plots needs of dimension d: its coordinate, or a count where it has none that runs one way.
-func (f *figure) axis(d int, stride int64) (plots.Axis, error) {
-	out := plots.Axis{Name: f.a.Dimensions[d]}
-	c := f.along(d)
-	if c == nil {
-		for i := range steps(f.a.Grid.Shape[d], stride) {
-			out.Values = append(out.Values, float64(i*stride))
-		}
-		return out, nil
-	}
-	v, err := f.src.Floats(f.ctx, c.Path, nil, nil)
-	if err != nil {
-		return out, err
-	}
-	for i := int64(0); i < int64(len(v)); i += stride {
-		out.Values = append(out.Values, v[i])
-	}
-	if !monotonic(out.Values) {
-		out.Values = nil
-		for i := range steps(f.a.Grid.Shape[d], stride) {
-			out.Values = append(out.Values, float64(i*stride))
-		}
-		out.Name += " (index)"
-		return out, nil
-	}
-	out.Units = cf.Text(c, "units")
-	if n := cf.Text(c, "long_name"); n != "" {
-		out.Name = n
-	}
-	out.Down = cf.Text(c, "positive") == "down" || cf.RoleOf(c) == cf.Vertical && strings.HasSuffix(out.Units, "Pa")
-	if u, ok := timeUnits(c); ok {
-		for _, x := range out.Values {
-			date, ok := dateOf(u, x)
-			if !ok {
-				out.Dates = nil
-				break
-			}
-			out.Dates = append(out.Dates, date)
-		}
-	}
-	return out, nil
-}
-
-func monotonic(v []float64) bool {
-	for i := 1; i < len(v); i++ {
-		if d := v[i] - v[i-1]; !(d > 0 && v[1] > v[0] || d < 0 && v[1] < v[0]) {
-			return false
-		}
-	}
-	return len(v) != 1 || !math.IsNaN(v[0])
-}
-
-func timeUnits(c *virtual.Array) (cftime.Units, bool) {
-	if cf.RoleOf(c) != cf.Time {
-		return cftime.Units{}, false
-	}
-	u, err := cftime.Parse(cf.Text(c, "units"), cf.Text(c, "calendar"))
-	return u, err == nil
-}
-
-func dateOf(u cftime.Units, v float64) (plots.Date, bool) {
-	t, err := u.AtFloat(v)
-	if err != nil {
-		return plots.Date{}, false
-	}
-	d := t.Date()
-	if d.Year < -999_999 || d.Year > 999_999 {
-		return plots.Date{}, false
-	}
-	return plots.Date{Year: int(d.Year), Month: d.Month, Day: d.Day, Hour: d.Hour, Minute: d.Minute, Second: d.Second}, true
-}
-
 // coordinate reads longitudes or latitudes with the field's own stride.
 func (f *figure) coordinate(path string, stride []int64) ([]float64, error) {
-	i := slices.IndexFunc(f.ds.Arrays, func(a virtual.Array) bool { return a.Path == path })
-	c := &f.ds.Arrays[i]
+	c := f.array(path)
 	if !c.Type.Numeric() {
 		return nil, fmt.Errorf("coordinate %s is of type %s", path, c.Type)
 	}

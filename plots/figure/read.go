@@ -5,7 +5,7 @@ import (
 )
 
 const (
-	maxSide   = 4000    // cells along a side of a field, more than a picture has pixels
+	maxSide   = 3000    // cells along a side of a field, more than a picture has pixels
 	maxLine   = 20_000  // values of a line
 	tileCells = 8 << 20 // cells that are read at a time
 )
