@@ -16,6 +16,7 @@ import (
 type Applier struct {
 	Engine  Engine
 	Ledger  *Ledger
+	Queue   []TaskState // what the scheduler said last
 	RunID   string
 	Fence   int64
 	Journal func(Entry) error           // appends durably
@@ -35,7 +36,7 @@ func (a *Applier) Resolve(ctx context.Context) error {
 			}
 		}
 		if s.Job != "" && len(s.cancel) > 0 {
-			if err := a.cancel(ctx, s, slices.Sorted(maps.Keys(s.cancel))); err != nil {
+			if err := a.cancel(ctx, s, s.Job, slices.Sorted(maps.Keys(s.cancel))); err != nil {
 				return err
 			}
 		}
@@ -79,6 +80,8 @@ func (a *Applier) apply(ctx context.Context, action Action) error {
 		return a.repoint(ctx, x)
 	case Withdraw:
 		return a.withdraw(ctx, x)
+	case Clear:
+		return a.cancel(ctx, a.Ledger.Submission(x.Ref), x.Job, x.Indices)
 	case Note:
 		return a.Record(x.Record)
 	case Finish:
@@ -105,7 +108,7 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 	if err != nil {
 		return err
 	}
-	sub := Submission{Name: s.Name, Script: path, Token: token, After: after, Any: s.Any, Exclude: s.Exclude}
+	sub := Submission{Name: s.Name, Script: path, Token: token, After: after, Any: s.Any, Exclude: s.Exclude, Delay: s.Delay}
 	if s.Array {
 		sub.Indices = s.Indices
 	}
@@ -137,6 +140,9 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 
 func (a *Applier) repoint(ctx context.Context, x Repoint) error {
 	s := a.Ledger.Submission(x.Ref)
+	if a.another(s, s.Job) {
+		return nil // it is lost
+	}
 	after, err := a.dependencies(x.After)
 	if err != nil {
 		return fmt.Errorf("job %s: %w", s.Name, err)
@@ -159,19 +165,29 @@ func (a *Applier) withdraw(ctx context.Context, x Withdraw) error {
 	if s.Job == "" {
 		return nil
 	}
-	return a.cancel(ctx, s, x.Indices)
+	return a.cancel(ctx, s, s.Job, x.Indices)
 }
 
-// cancel tells the scheduler of withdrawn tasks.
-func (a *Applier) cancel(ctx context.Context, s *Submitted, withdrawn []int) error {
-	indices := withdrawn
+// cancel tells the scheduler to cancel tasks.
+func (a *Applier) cancel(ctx context.Context, s *Submitted, job JobID, indices []int) error {
+	which := indices
 	if len(indices) == len(s.Indices) {
-		indices = nil
+		which = nil
 	}
-	if err := a.Engine.Cancel(ctx, s.Job, indices); err != nil && !errors.Is(err, ErrUnknownJob) {
-		return fmt.Errorf("cancelling job %s: %w", s.Name, err)
+	if !a.another(s, job) {
+		if err := a.Engine.Cancel(ctx, job, which); err != nil && !errors.Is(err, ErrUnknownJob) {
+			return fmt.Errorf("cancelling job %s: %w", s.Name, err)
+		}
 	}
-	return a.write(Entry{Kind: EntryCancel, Ref: s.Ref, Indices: withdrawn})
+	return a.write(Entry{Kind: EntryCancel, Ref: s.Ref, Indices: indices})
+}
+
+// another reports whether the scheduler, which had lost a submission's job, has handed out its id again.
+func (a *Applier) another(s *Submitted, job JobID) bool {
+	if s.Job == job && a.Ledger.ByJob(job) != s {
+		return true
+	}
+	return slices.ContainsFunc(a.Queue, func(q TaskState) bool { return q.Job == job && q.Token != "" && q.Token != s.Token })
 }
 
 // dependencies turns links into the scheduler's terms.

@@ -1,6 +1,9 @@
 package scheduler
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // With Chain, a run leads itself on: an advance job waits for what configures datasets, one recover job a pass waits for the
 // first failure of anything that lives, and while not all that is due fits into the queue another advance job waits for
@@ -11,13 +14,14 @@ const maxLinks = 100
 
 // chain adds the jobs that drive the run, and takes back those that wait for nothing any more.
 func (r *reconciler) chain() {
+	_, lost := r.living()
 	if r.Chain {
 		r.advance()
 		r.cover()
 		r.refill()
 	}
 	for _, s := range r.Ledger.Submissions {
-		if s.Ref.Key == string(Recover) && r.waiting(s) && r.inQueue(s) && r.settled(s.After) {
+		if s.Ref.Key == string(Recover) && r.waiting(s) && r.inQueue(s) && r.settled(s.After) && (len(s.After) > 0 || !lost) {
 			r.add(Withdraw{s.Ref, []int{0}, "nothing failed"})
 		}
 	}
@@ -41,29 +45,51 @@ func (r *reconciler) advance() {
 		}
 	}
 	if len(after) > 0 {
-		r.drive(Advance, after, false)
+		r.drive(Submit{Step: Advance, After: after})
 	}
 }
 
-// cover puts a recover job behind all that lives and has none yet.
+// cover puts a recover job behind all that lives, advance jobs too, and has none yet. For what the scheduler has lost, which
+// no job can wait for, one looks again when it must have ended.
 func (r *reconciler) cover() {
-	covered := map[Ref]bool{}
+	covered, timer := map[Ref]bool{}, false
 	for _, s := range r.Ledger.Submissions {
 		if s.Ref.Key == string(Recover) && r.waiting(s) {
+			timer = timer || len(s.After) == 0
 			for _, l := range s.After {
 				covered[l.Ref] = true
 			}
 		}
 	}
+	living, lost := r.living()
 	var after []Link
-	for _, ref := range r.living() {
+	for _, ref := range append(living, r.advancing()...) {
 		if !covered[ref] {
 			after = append(after, Link{AfterNotOK, ref})
 		}
 	}
 	for links := range slices.Chunk(after, maxLinks) {
-		r.drive(Recover, links, true)
+		r.drive(Submit{Step: Recover, After: links, Any: true})
 	}
+	if lost && !timer {
+		r.drive(Submit{Step: Recover, Delay: r.Policy.Grace + time.Minute})
+	}
+}
+
+// advancing lists the advance jobs that have yet to start.
+func (r *reconciler) advancing() []Ref {
+	var refs []Ref
+	for _, s := range r.Ledger.Submissions {
+		if s.Ref.Key == string(Advance) && r.waiting(s) {
+			refs = append(refs, s.Ref)
+		}
+	}
+	for _, a := range r.actions {
+		if s, ok := a.(Submit); ok && s.Step == Advance {
+			refs = append(refs, s.Ref)
+		}
+	}
+	return refs
 }
 
 // refill puts an advance job behind what lives when something due did not fit into the queue.
@@ -73,41 +99,44 @@ func (r *reconciler) refill() {
 		return
 	}
 	var after []Link
-	for _, ref := range r.living() {
+	living, _ := r.living()
+	for _, ref := range living {
 		after = append(after, Link{AfterAny, ref})
 	}
 	if len(after) > 0 {
-		r.drive(Advance, after[:min(len(after), maxLinks)], true)
+		r.drive(Submit{Step: Advance, After: after[:min(len(after), maxLinks)], Any: true})
 	}
 }
 
-func (r *reconciler) drive(step Step, after []Link, first bool) {
-	r.add(Submit{
-		Ref: r.newRef(string(step)), Step: step, Name: "kerb." + r.Plan.Group + "." + string(step), Indices: []int{0},
-		Request: DefaultRequest(step).Rounded(), After: after, Any: first,
-	})
+// drive submits a job that leads the run on.
+func (r *reconciler) drive(s Submit) {
+	s.Ref, s.Name = r.newRef(string(s.Step)), "kerb."+r.Plan.Group+"."+string(s.Step)
+	s.Indices, s.Request = []int{0}, DefaultRequest(s.Step).Rounded()
+	r.add(s)
 }
 
-// living lists the submissions of the plan's jobs that hold a task that lives, in the plan's order, those of this pass last.
-func (r *reconciler) living() []Ref {
-	var refs []Ref
+// living lists the submissions of the plan's jobs that hold a task that lives, in the plan's order, those of this pass last. Those
+// of which the scheduler knows nothing (any more) are left out, and lost says that there are such.
+func (r *reconciler) living() (refs []Ref, lost bool) {
 	for _, v := range r.picture.Jobs {
-		live := map[*Submitted]bool{}
+		live := map[*Submitted]bool{} // with whether the scheduler knows of it
 		for t := range v.Tasks {
 			if _, moved := r.carrier[&v.Tasks[t]]; v.Tasks[t].Stand == Live && !moved {
-				live[v.subs[t]] = true
+				live[v.subs[t]] = live[v.subs[t]] || !r.lost(&v.Tasks[t])
 			}
 		}
 		for _, s := range r.Ledger.Of(v.Job.Key) {
-			if live[s] && s.Job != "" {
+			if known, lives := live[s]; known && s.Job != "" {
 				refs = append(refs, s.Ref)
+			} else if lives && !known {
+				lost = true
 			}
 		}
 	}
 	for _, s := range r.submitted {
 		refs = append(refs, s.Ref)
 	}
-	return refs
+	return refs, lost
 }
 
 // waiting reports whether a driving job has yet to start. One that the queue does not tell of has ended, unless it was submitted

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -43,15 +44,11 @@ type Driver struct {
 // Step looks at the run once, and does what is due: the one idempotent step by which runs advance and recover. It
 // returns what it saw, and whether nothing is left to do. It may be called at any time, twice or never.
 func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
-	o, err := d.Observe(ctx)
+	o, err := d.observe(ctx, true)
 	if err != nil {
 		return nil, false, err
 	}
-	a := &Applier{
-		Engine: d.Engine, Ledger: o.Ledger, RunID: d.RunID, Fence: d.Fence,
-		Journal: func(e Entry) error { return d.Files.AppendJournal(e) }, Record: d.Files.WriteRecord,
-		Script: d.Script, Check: d.Check, Now: d.Now,
-	}
+	a := d.applier(o)
 	if err := a.Resolve(ctx); err != nil {
 		return nil, false, err
 	}
@@ -94,9 +91,40 @@ func (d *Driver) Step(ctx context.Context) (*Picture, bool, error) {
 	return Look(*o), false, d.Files.Compact(compactFrom)
 }
 
+// Clear cancels what the scheduler still holds of a run that has ended, and that nobody waits for.
+func (d *Driver) Clear(ctx context.Context) error {
+	o, err := d.observe(ctx, true)
+	if err != nil {
+		return err
+	}
+	a := d.applier(o)
+	if err := a.Resolve(ctx); err != nil {
+		return err
+	}
+	return a.Apply(ctx, needlessIn(*o))
+}
+
+func (d *Driver) applier(o *Observed) *Applier {
+	return &Applier{
+		Engine: d.Engine, Ledger: o.Ledger, Queue: o.Queue, RunID: d.RunID, Fence: d.Fence,
+		Journal: func(e Entry) error { return d.Files.AppendJournal(e) }, Record: d.Files.WriteRecord,
+		Script: d.Script, Check: d.Check, Now: d.Now,
+	}
+}
+
 // Observe reads the run's files and asks the scheduler about what they leave open: records, queue, records again. With
 // ErrUnreachable it returns what is known without the scheduler.
 func (d *Driver) Observe(ctx context.Context) (*Observed, error) {
+	o, err := d.observe(ctx, false)
+	if o != nil {
+		o.Queue = slices.DeleteFunc(o.Queue, func(q TaskState) bool { return o.Ledger.ByJob(q.Job) == nil })
+	}
+	return o, err
+}
+
+// observe asks the scheduler also where nothing is open when that is wanted: it may hold what nobody waits for, and how much else this
+// user has in the queue, only it knows.
+func (d *Driver) observe(ctx context.Context, always bool) (*Observed, error) {
 	o := &Observed{Plan: &Plan{}, Policy: d.Policy, Chain: d.Chain, Self: d.Self}
 	if err := d.Files.ReadPlan(o.Plan); err != nil {
 		return nil, err
@@ -108,7 +136,7 @@ func (d *Driver) Observe(ctx context.Context) (*Observed, error) {
 	if o.Records, err = d.Files.Records(); err != nil {
 		return nil, err
 	}
-	if jobs := o.Ledger.Unresolved(o.Records); len(jobs) > 0 {
+	if jobs := o.Ledger.Unresolved(o.Records); always || len(jobs) > 0 {
 		var polled error
 		if o.Queue, polled = d.Engine.Poll(ctx, jobs); polled != nil && !errors.Is(polled, ErrUnreachable) {
 			return nil, fmt.Errorf("asking the scheduler: %w", polled)

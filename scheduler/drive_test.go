@@ -22,6 +22,7 @@ type memoryFiles struct {
 	journal [][]byte
 	records map[string]workdirs.Record
 	dead    bool // the process that writes has died
+	stop    bool // a person cancelled the run
 }
 
 func (m *memoryFiles) ReadPlan(p any) error { return json.Unmarshal(m.plan, p) }
@@ -63,7 +64,7 @@ func (m *memoryFiles) WriteRecord(r workdirs.Record) error {
 	return nil
 }
 func (m *memoryFiles) Compact(int) error            { return nil }
-func (m *memoryFiles) StopRequested() (bool, error) { return false, nil }
+func (m *memoryFiles) StopRequested() (bool, error) { return m.stop, nil }
 
 // errCrash stands for the end of the process at an instruction.
 var errCrash = errors.New("crash")
@@ -71,16 +72,16 @@ var errCrash = errors.New("crash")
 // simulation is a cluster with virtual time, as the facts about SLURM describe one: failures are latched, ended jobs are
 // forgotten, a dead node's process may go on, and what a fault has hidden stays hidden.
 type simulation struct {
-	t       *rapid.T
-	files   *memoryFiles
-	now     time.Time
-	jobs    map[JobID]*simJob
-	order   []JobID
-	last    int
-	chain   bool // advance and recover jobs do the stepping
-	faults  bool // of the scheduler and of our own process
-	limit   int  // tasks in the queue; 0: none
-	crashIn int  // journal writes or calls until our process dies; 0: never
+	t     *rapid.T
+	files *memoryFiles
+	now   time.Time
+	queue
+	saved   queue // what the controller has written down
+	forgot  bool  // it has died, and come back with that
+	chain   bool  // advance and recover jobs do the stepping
+	faults  bool  // of the scheduler and of our own process
+	limit   int   // tasks in the queue; 0: none
+	crashIn int   // journal writes or calls until our process dies; 0: never
 	drive   func()
 	plan    func() *Plan
 
@@ -89,6 +90,49 @@ type simulation struct {
 	prepared map[string]bool
 	peaks    map[string]int64         // memory that an item really needs
 	times    map[string]time.Duration // time that it really needs
+}
+
+// queue is what a controller knows.
+type queue struct {
+	jobs  map[JobID]*simJob
+	order []JobID
+	last  int
+}
+
+func (q queue) copy() queue {
+	c := queue{map[JobID]*simJob{}, slices.Clone(q.order), q.last}
+	for id, j := range q.jobs {
+		k := *j
+		k.tasks = map[int]*TaskState{}
+		for i, t := range j.tasks {
+			state := *t
+			k.tasks[i] = &state
+		}
+		c.jobs[id] = &k
+	}
+	return c
+}
+
+// controllerDies brings back what the controller had last written down. What it has heard of since runs to its end unseen, and its ids are
+// handed out again; what was cancelled since lives again.
+func (s *simulation) controllerDies() {
+	lost := s.queue
+	s.zombies, s.forgot = true, true
+	s.queue = s.saved.copy()
+	for _, id := range lost.order {
+		for _, i := range slices.Sorted(maps.Keys(lost.jobs[id].tasksOrNone())) {
+			if t := lost.jobs[id].tasks[i]; t.State == Running && s.jobs[id] == nil {
+				s.end(lost.jobs[id], t)
+			}
+		}
+	}
+}
+
+func (j *simJob) tasksOrNone() map[int]*TaskState {
+	if j == nil {
+		return nil
+	}
+	return j.tasks
 }
 
 type simJob struct {
@@ -183,10 +227,13 @@ func (s *simulation) Poll(_ context.Context, jobs []JobID) ([]TaskState, error) 
 		return nil, ErrUnreachable
 	}
 	var list []TaskState
-	for _, id := range jobs {
+	for _, id := range s.order {
 		if j := s.jobs[id]; j != nil {
 			for _, i := range slices.Sorted(maps.Keys(j.tasks)) {
-				list = append(list, *j.tasks[i])
+				if t := *j.tasks[i]; slices.Contains(jobs, id) || !t.State.Ended() {
+					t.Seen = s.now
+					list = append(list, t)
+				}
 			}
 		}
 	}
@@ -269,6 +316,19 @@ func (s *simulation) came(d Dependency, index int) (now, ever bool) {
 // tick lets a minute pass.
 func (s *simulation) tick() {
 	s.now = s.now.Add(time.Minute)
+	crash := -1
+	if s.faults && s.saved.jobs != nil {
+		crash = rapid.IntRange(0, 29).Draw(s.t, "controller")
+	}
+	if crash == 0 { // before anything else became of what it was told
+		s.controllerDies()
+	}
+	defer func() {
+		if crash == 1 {
+			s.controllerDies()
+		}
+		s.saved = s.queue.copy()
+	}()
 	for _, id := range slices.Clone(s.order) {
 		j := s.jobs[id]
 		if j == nil {
@@ -307,6 +367,10 @@ func (s *simulation) tick() {
 func (s *simulation) end(j *simJob, t *TaskState) {
 	t.End = s.now
 	if j.ref.Key == string(Recover) || j.ref.Key == string(Advance) {
+		if j.ref.Key == string(Advance) && rapid.IntRange(0, 3).Draw(s.t, "advance is killed") == 0 {
+			t.State, t.Signal = Failed, 9
+			return
+		}
 		t.State = Completed
 		s.drive()
 		return
@@ -382,7 +446,7 @@ func (s *simulation) effect(job *Job, index int) {
 // checkOrder makes sure that a task never starts before what it needs is there. A purge makes SLURM 22.05 take a dependency for
 // satisfied, which only the steps' own checks can find: not asked for where there are faults.
 func (s *simulation) checkOrder(job *Job, index int) {
-	if s.faults {
+	if s.faults || s.forgot {
 		return
 	}
 	plan := s.plan()
@@ -403,7 +467,7 @@ func (s *simulation) checkOrder(job *Job, index int) {
 
 func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 	s := &simulation{
-		t: t, chain: chain, faults: faults, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), jobs: map[JobID]*simJob{},
+		t: t, chain: chain, faults: faults, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), queue: queue{jobs: map[JobID]*simJob{}},
 		files: &memoryFiles{records: map[string]workdirs.Record{}}, done: map[string]int{}, prepared: map[string]bool{},
 		peaks: map[string]int64{}, times: map[string]time.Duration{},
 	}
@@ -514,12 +578,53 @@ func TestDriverConvergesUnderFaults(t *testing.T) {
 			}
 			if finished {
 				s.outcome(pic)
+				s.nothingWaits()
 				return
 			}
 			s.tick()
 		}
 		t.Fatal("the run does not come to an end")
 	})
+}
+
+// A run that is cancelled leaves nothing in the queue, whatever the controller has forgotten: at the latest when it is cancelled again.
+func TestCancelLeavesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, d := newSimulation(t, false, true)
+		step := func() {
+			if _, _, err := d.Step(context.Background()); err != nil && !errors.Is(err, ErrUnreachable) {
+				t.Fatal(err)
+			}
+		}
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			step()
+			s.tick()
+		}
+		s.files.stop = true
+		step()
+		for range rapid.IntRange(0, 5).Draw(t, "steps after") {
+			s.tick()
+			step()
+		}
+		s.controllerDies()
+		s.faults = false
+		for range 3 {
+			s.tick()
+			step()
+		}
+		s.nothingWaits()
+	})
+}
+
+// nothingWaits checks that no task of the run is left in the queue that does not run.
+func (s *simulation) nothingWaits() {
+	for _, j := range s.jobs {
+		for i, t := range j.tasks {
+			if t.State == Pending {
+				s.t.Fatalf("task %d of %s is left in the queue: %s", i, j.ref, t.Reason)
+			}
+		}
+	}
 }
 
 // Without faults of the scheduler every effect happens exactly once, and in order.

@@ -42,8 +42,9 @@ type Submission struct {
 	Token   string // unique; becomes the job's --comment
 	Indices []int  // array indices; nil for a job that is no array
 	After   []Dependency
-	Any     bool     // one dependency that comes true is enough; otherwise all must. Such a job is never re-pointed.
-	Exclude []string // nodes that must not be used
+	Any     bool          // one dependency that comes true is enough; otherwise all must. Such a job is never re-pointed.
+	Exclude []string      // nodes that must not be used
+	Delay   time.Duration // it is not started before this has passed; in whole seconds
 }
 
 // TaskState is what the scheduler knows of one task of a job.
@@ -110,7 +111,8 @@ type Engine interface {
 
 	// Poll returns what is known of the tasks of the named jobs, with one call to the scheduler's queue and at
 	// most one to its accounting whatever the number of jobs, or none when the last answer is recent enough.
-	// Tasks that are not known are left out. With ErrUnreachable the last known answer is returned.
+	// Tasks that are not known are left out. A scheduler that other processes of this user queue jobs with tells, beside them, of all his
+	// other tasks that wait or run. With ErrUnreachable the last known answer is returned.
 	Poll(ctx context.Context, jobs []JobID) ([]TaskState, error)
 
 	// Repoint replaces a waiting job's dependencies; none lets it start. ErrUnknownJob when the job is not waiting any

@@ -59,7 +59,7 @@ const (
 	EntryRefused  EntryKind = "refused"  // the scheduler refused it, or never heard of it
 	EntryRepoint  EntryKind = "repoint"  // it waits for other submissions now
 	EntryWithdraw EntryKind = "withdraw" // some of its indices are cancelled, to be submitted anew or never
-	EntryCancel   EntryKind = "cancel"   // the scheduler has been told of the withdrawal
+	EntryCancel   EntryKind = "cancel"   // the scheduler has been told to cancel some of its indices
 	EntryRerun    EntryKind = "rerun"    // a person wants indices of a job run again, whatever became of them up to that attempt
 	EntryStop     EntryKind = "stop"     // a person cancelled the run
 )
@@ -94,8 +94,9 @@ type Submitted struct {
 	Exclude   []string
 	Time      time.Time
 	Refused   bool
-	withdrawn map[int]bool // not to be run by this submission
-	cancel    map[int]bool // of those, the ones of which it is not known whether the scheduler has been told
+	withdrawn map[int]bool      // not to be run by this submission
+	cancel    map[int]bool      // of those, the ones of which it is not known whether the scheduler has been told
+	told      map[int]time.Time // when the scheduler was last told to cancel them
 }
 
 // Open reports whether it is not known whether the scheduler accepted the submission.
@@ -146,7 +147,7 @@ func (l *Ledger) Add(e Entry) {
 	switch e.Kind {
 	case EntryIntent:
 		if s == nil {
-			s = &Submitted{Ref: e.Ref, withdrawn: map[int]bool{}, cancel: map[int]bool{}}
+			s = &Submitted{Ref: e.Ref, withdrawn: map[int]bool{}, cancel: map[int]bool{}, told: map[int]time.Time{}}
 			l.Submissions = append(l.Submissions, s)
 			l.byKey[e.Ref.Key] = append(l.byKey[e.Ref.Key], s)
 			l.attempts[e.Ref.Key] = max(l.attempts[e.Ref.Key], e.Ref.Attempt)
@@ -178,6 +179,7 @@ func (l *Ledger) Add(e Entry) {
 		if s != nil {
 			for _, i := range e.Indices {
 				delete(s.cancel, i)
+				s.told[i] = e.Time
 			}
 		}
 	case EntryRerun:

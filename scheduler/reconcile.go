@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -21,7 +22,8 @@ type Submit struct {
 	Indices []int
 	Request Request
 	After   []Link
-	Any     bool // one dependency that comes true is enough
+	Any     bool          // one dependency that comes true is enough
+	Delay   time.Duration // not before this has passed
 	Exclude []string
 	Since   int    // attempts up to this one do not count: a person wants the tasks to start afresh
 	Reason  string // why now, when it is not the first time
@@ -40,6 +42,14 @@ type Withdraw struct {
 	Reason  string
 }
 
+// Clear tells the scheduler (again) to cancel tasks that it holds and that nobody waits for.
+type Clear struct {
+	Ref     Ref
+	Job     JobID // the scheduler's, which it may hold although it is not known to have accepted it
+	Indices []int
+	Reason  string
+}
+
 // Note keeps what the scheduler said about a task that could not write its own record, before the scheduler
 // forgets it.
 type Note struct{ Record workdirs.Record }
@@ -50,6 +60,7 @@ type Finish struct{ Stopped bool }
 func (Submit) action()   {}
 func (Repoint) action()  {}
 func (Withdraw) action() {}
+func (Clear) action()    {}
 func (Note) action()     {}
 func (Finish) action()   {}
 
@@ -60,8 +71,8 @@ func (Finish) action()   {}
 // waiting job is re-pointed to the new submission; of a waiting array only the indices that wait for it are
 // taken out and submitted again behind it, since the scheduler has latched the failure.
 func Reconcile(o Observed) []Action {
-	r := &reconciler{Observed: o, picture: Look(o), queue: o.queueIndex(), next: map[string]int{}, carrier: map[*TaskView]Ref{}}
-	if o.Ledger.Stopped {
+	r := newReconciler(o)
+	if r.clear(); o.Ledger.Stopped {
 		r.stop()
 		return r.actions
 	}
@@ -86,6 +97,10 @@ type reconciler struct {
 	submitted []Submit          // of this pass
 	room      *int              // how many more tasks may be queued; nil while nobody asked
 	short     bool              // not all that is due fits into the queue
+}
+
+func newReconciler(o Observed) *reconciler {
+	return &reconciler{Observed: o, picture: Look(o), queue: o.queueIndex(), next: map[string]int{}, carrier: map[*TaskView]Ref{}}
 }
 
 func (r *reconciler) add(a Action) { r.actions = append(r.actions, a) }
@@ -182,7 +197,7 @@ func (r *reconciler) job(v *JobView) {
 		}
 		latched := false
 		if task.Stand == Live {
-			if s.Open() || task.Queue != nil && task.Queue.State == Running || !r.latched(task, s, t) {
+			if s.Open() || r.lost(task) || task.Queue != nil && task.Queue.State == Running || !r.latched(task, s, t) {
 				continue
 			}
 			latched = true
@@ -273,6 +288,9 @@ func (r *reconciler) verdict(v *JobView, t int) verdict {
 			switch {
 			case moved:
 			case u.Stand == Done:
+				continue
+			case u.Stand == Live && r.lost(u):
+				d.held = true // the scheduler takes nothing that is to wait for it
 				continue
 			case u.Stand == Live:
 				ref = u.Ref

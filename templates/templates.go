@@ -1,5 +1,5 @@
 // Package templates renders the sbatch script of each step. The templates are embedded; a site's or a
-// workdir's folder may override any of them, or a part that they share (head.sbatch, task.sbatch).
+// workdir's folder may override any of them, or a part that they share (head.sbatch, task.sbatch, drive.sbatch).
 //
 // Every value passes one of these functions: sh quotes it for the shell, value checks it for an #SBATCH
 // line, memory and limit write it in sbatch's units. Only the set-up lines are shell text as they stand.

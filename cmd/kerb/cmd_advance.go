@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,8 +40,9 @@ Example:
 	}
 }
 
-// The rounds that a job of the chain looks again when the scheduler's answer is older than the job, or the record of a
-// task that ended is still on its way through the file system: nobody else may come after it.
+// The rounds that a job of the chain tries again when the step failed (the scheduler was away, the disk full), and looks again when
+// the scheduler's answer is older than the job, or the record of a task that ended is still on its way through the file system: nobody
+// else may come after it.
 const advanceRounds = 20
 
 func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env environment) error {
@@ -53,26 +55,20 @@ func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env
 	if opts.job {
 		wait = leaseWait
 	}
-	ctx, lease, err := o.acquire(ctx, wait)
-	if err != nil {
-		return err
-	}
-	defer lease.Release()
 	if o.local != nil { // its jobs need a process to run them
+		ctx, lease, err := o.acquire(ctx, wait)
+		if err != nil {
+			return err
+		}
+		defer lease.Release()
 		return follow(ctx, o, lease, opts.json, env)
 	}
-	pic, finished, err := o.once(ctx, lease)
-	for round := 0; opts.job && ctx.Err() == nil && round < advanceRounds; round++ {
-		switch {
-		case passing(err): // and this job may be the only one that leads on
-		case err == nil && !finished && unsettled(pic, began):
-		default:
-			round = advanceRounds
-			continue
+	pic, finished, err := o.step(ctx, wait)
+	for round := 0; opts.job && round < advanceRounds && (err != nil || !finished && unsettled(pic, began)); round++ {
+		if serr := sleep(ctx, max(o.site.PollInterval/2, time.Second)); serr != nil {
+			return errors.Join(err, serr)
 		}
-		if err = sleep(ctx, max(o.site.PollInterval/2, time.Second)); err == nil {
-			pic, finished, err = o.once(ctx, lease)
-		}
+		pic, finished, err = o.step(ctx, wait)
 	}
 	if err != nil {
 		return err

@@ -172,14 +172,15 @@ func refuseSecond(ctx context.Context, o *orchestra, lease *workdirs.Lease) erro
 		_, _, err := before.once(ctx, lease)
 		return err
 	}
-	seen, err := before.driver(lease).Observe(ctx)
+	d := before.driver(lease)
+	seen, err := d.Observe(ctx)
 	if err != nil {
 		return err
 	}
-	if t := scheduler.Count(scheduler.Look(*seen)); !seen.Ledger.Stopped && t.Running+t.Queued > 0 {
+	if t := scheduler.Count(scheduler.Look(*seen)); !seen.Ledger.Stopped && t.Running+t.Queued+t.Failing+t.Idle > 0 {
 		return phases.Errorf(phases.Input, fmt.Sprintf("wait for it, or `kerb cancel %s` first", o.info.Group), "run %s of group %s goes on: %s", info.ID, o.info.Group, t)
 	}
-	return nil
+	return d.Clear(ctx)
 }
 
 // follow drives a run to its end from here, and shows how it goes.

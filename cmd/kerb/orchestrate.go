@@ -301,6 +301,16 @@ func (o *orchestra) acquire(ctx context.Context, wait time.Duration) (context.Co
 	}
 }
 
+// step takes the group's lease, steps the run once, and gives the lease back.
+func (o *orchestra) step(ctx context.Context, wait time.Duration) (*scheduler.Picture, bool, error) {
+	ctx, lease, err := o.acquire(ctx, wait)
+	if err != nil {
+		return nil, false, err
+	}
+	pic, finished, err := o.once(ctx, lease)
+	return pic, finished, errors.Join(err, lease.Release())
+}
+
 // once steps the run once, under the lease.
 func (o *orchestra) once(ctx context.Context, lease *workdirs.Lease) (*scheduler.Picture, bool, error) {
 	return o.driver(lease).Step(ctx)

@@ -36,7 +36,7 @@ func Run(t *testing.T, f Fixture) {
 		name string
 		test func(*testing.T, *bench)
 	}{
-		{"Single", single}, {"Array", array}, {"ManyIndices", manyIndices}, {"Throttle", throttle}, {"ScriptIsKept", scriptIsKept},
+		{"Single", single}, {"Array", array}, {"ManyIndices", manyIndices}, {"Throttle", throttle}, {"Delay", delay}, {"ScriptIsKept", scriptIsKept},
 		{"AfterOK", afterOK}, {"AfterAny", afterAny}, {"AfterNotOK", afterNotOK}, {"AfterNotOKWaitsForAll", afterNotOKWaitsForAll}, {"AfterCorr", afterCorr}, {"AfterTwo", afterTwo}, {"AfterEither", afterEither},
 		{"FailureIsLatched", failureIsLatched}, {"RepointPerTask", repointPerTask}, {"RepointToNothing", repointToNothing},
 		{"UnknownDependency", unknownDependency}, {"NotWaiting", notWaiting},
@@ -111,8 +111,11 @@ func (b *bench) poll(job scheduler.JobID) map[int]scheduler.TaskState {
 	}
 	tasks := map[int]scheduler.TaskState{}
 	for _, s := range states {
+		if s.Job != job && s.State != scheduler.Pending && s.State != scheduler.Running {
+			b.t.Fatalf("asked for job %s, told of %+v", job, s)
+		}
 		if s.Job != job {
-			b.t.Fatalf("asked for job %s, told of %s", job, s.Job)
+			continue
 		}
 		if _, twice := tasks[s.Index]; twice {
 			b.t.Fatalf("task %d of job %s is told of twice: %+v", s.Index, job, states)
@@ -278,6 +281,18 @@ func throttle(t *testing.T, b *bench) {
 		if running > 2 {
 			t.Errorf("%d tasks ran at once when task %d started, 2 are allowed", running, i)
 		}
+	}
+}
+
+// delay: a job that must wait does so, although nothing is in its way.
+func delay(t *testing.T, b *bench) {
+	id := b.submit(scheduler.Submission{Script: b.write("true"), Delay: 5 * time.Second})
+	if s := b.poll(id)[-1]; s.State != scheduler.Pending {
+		t.Errorf("it does not wait: %+v", s)
+	}
+	s := b.completes(id)
+	if s.Start.Sub(s.Submit) < 4*time.Second { // SLURM counts in seconds
+		t.Errorf("submitted at %s, started at %s", s.Submit, s.Start)
 	}
 }
 

@@ -178,7 +178,7 @@ func (d *driver) find(id scheduler.JobID) *job { return d.jobs[id] }
 // startDue starts what is due, until nothing is: a task that can't be launched has failed, and another may wait for that.
 func (d *driver) startDue() error {
 	for {
-		starts := due(d.order, d.find, d.free)
+		starts := due(d.order, d.find, d.free, time.Now())
 		if len(starts) == 0 {
 			return nil
 		}

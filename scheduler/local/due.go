@@ -1,6 +1,8 @@
 package local
 
 import (
+	"time"
+
 	"github.com/cedadev/kerchunk-builder/scheduler"
 )
 
@@ -72,9 +74,12 @@ func (r room) fits(j *job) bool { return j.CPUs <= r.cpus && j.Memory <= r.memor
 
 // due are the tasks to start now, in the order of their submission. A task that is due but does not fit holds up all
 // behind it, so that a large one is not passed by small ones for ever.
-func due(jobs []*job, find lookup, free room) []*start {
+func due(jobs []*job, find lookup, free room, now time.Time) []*start {
 	var starts []*start
 	for _, j := range jobs {
+		if now.Before(j.Begin) {
+			continue
+		}
 		running := j.running
 		for i := j.next; i < len(j.tasks); i++ {
 			if j.Throttle > 0 && running >= j.Throttle {
@@ -109,6 +114,9 @@ func reasonOf(j *job, t task, find lookup) string {
 		return scheduler.NeverSatisfied
 	case waiting:
 		return "Dependency"
+	}
+	if time.Now().Before(j.Begin) {
+		return "BeginTime"
 	}
 	if j.Throttle > 0 && j.running >= j.Throttle {
 		return "JobArrayTaskLimit"

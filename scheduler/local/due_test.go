@@ -2,6 +2,7 @@ package local
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -42,7 +43,7 @@ func TestQueue(t *testing.T) {
 			if step > 1000 {
 				t.Fatal("it never ends")
 			}
-			for _, s := range due(order, find, free) {
+			for _, s := range due(order, find, free, time.Now()) {
 				if !free.fits(s.job) {
 					t.Fatalf("job %s does not fit into %+v", s.job.id, free)
 				}

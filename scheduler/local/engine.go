@@ -141,6 +141,9 @@ func (e *Engine) specify(s scheduler.Submission, script string) (*spec, error) {
 		return nil, fmt.Errorf("%q can't be a token", s.Token)
 	}
 	sp := &spec{Name: s.Name, Token: s.Token, CPUs: 1, After: s.After, Any: s.Any, Submitted: time.Now(), Append: options["open-mode"] == "append"}
+	if s.Delay > 0 {
+		sp.Begin = sp.Submitted.Add(s.Delay)
+	}
 	array, err := s.ArrayOption(options)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type spec struct {
 	After     []scheduler.Dependency
 	Any       bool // one of them is enough
 	Submitted time.Time
+	Begin     time.Time // not before; zero: at once
 }
 
 // task is what the driver noted of one task. The zero value, but for the index, waits.

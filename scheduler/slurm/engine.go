@@ -86,6 +86,9 @@ func (e *Engine) Submit(ctx context.Context, s scheduler.Submission) (scheduler.
 	if len(s.After) > 0 {
 		args = append(args, "--dependency="+dependencies(s.After, s.Any))
 	}
+	if s.Delay > 0 {
+		args = append(args, fmt.Sprintf("--begin=now+%d", int64(s.Delay/time.Second)))
+	}
 	if len(s.Exclude) > 0 {
 		args = append(args, "--exclude="+strings.Join(s.Exclude, ","))
 	}

@@ -211,11 +211,8 @@ func TestOnePollForAll(t *testing.T) {
 	for i := range 20 {
 		go func() {
 			tasks, err := engine().Poll(t.Context(), jobs[i%3:])
-			want := 0
-			for j := i % 3; j < 3; j++ {
-				want += 1 + 500*j
-			}
-			if err == nil && len(tasks) != want {
+			// Those of the other jobs as well, for they are in the queue.
+			if want := 1 + 501 + 1001; err == nil && len(tasks) != want {
 				err = fmt.Errorf("%d tasks, want %d", len(tasks), want)
 			}
 			done <- err

@@ -19,16 +19,21 @@ const (
 	accountFields = 11
 )
 
-// parseQueue reads squeue's rows for the wanted jobs. Tasks that wait together are one row, which is expanded.
+// parseQueue reads squeue's rows: all of the wanted jobs, and those of other jobs that wait or run. Tasks that wait together are one
+// row, which is expanded.
 func parseQueue(text string, wanted map[scheduler.JobID]bool, seen time.Time) []scheduler.TaskState {
 	var tasks []scheduler.TaskState
 	for line := range strings.SplitSeq(text, "\n") {
 		f := strings.SplitN(line, "|", queueFields)
-		if len(f) < queueFields || !wanted[scheduler.JobID(f[0])] {
+		if len(f) < queueFields {
+			continue
+		}
+		now := state(f[2])
+		if !wanted[scheduler.JobID(f[0])] && now != scheduler.Pending && now != scheduler.Running {
 			continue
 		}
 		t := scheduler.TaskState{
-			Job: scheduler.JobID(f[0]), Index: -1, State: state(f[2]), Reason: reason(f[4]), Node: node(f[5]),
+			Job: scheduler.JobID(f[0]), Index: -1, State: now, Reason: reason(f[4]), Node: node(f[5]),
 			Submit: moment(f[8]), Memory: memory(f[9]), Token: none(strings.TrimSuffix(f[10], "|")), Source: "squeue", Seen: seen,
 		}
 		t.ExitCode, t.Signal = exitStatus(f[3])

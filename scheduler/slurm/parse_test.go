@@ -19,6 +19,7 @@ func TestParse(t *testing.T) {
 2|N/A|RUNNING|0|None|n1|1795362444|1795366044|1795362443|100M|(null)|
 3|3,5-6%2|PENDING|0|DependencyNeverSatisfied||N/A|N/A|1795362443|100M|t3|
 77|1|RUNNING|0|None|n1|1795362444|1795362444|1795362443|100M||
+77|2|COMPLETED|0|None|n1|1795362444|1795362444|1795362443|100M||
 3|[1-2,...|PENDING|0|Priority||N/A|N/A|1795362443|100M|t3|
 `, all, seen)
 	accounts := parseAccounts(`1_1|COMPLETED|0:0|None|n1|1795362444|1795362444|1795362443|100M||tok en|1
@@ -63,6 +64,9 @@ func TestParse(t *testing.T) {
 		}),
 		is("3", 3, waits("squeue", scheduler.NeverSatisfied, "t3")), is("3", 5, waits("squeue", scheduler.NeverSatisfied, "t3")),
 		is("3", 6, waits("squeue", scheduler.NeverSatisfied, "t3")),
+		is("77", 1, func(s *scheduler.TaskState) { // another job of this user
+			s.State, s.Node, s.Start, s.Source = scheduler.Running, "n1", at(1795362444), "squeue"
+		}),
 	}
 	if d := cmp.Diff(want, merge(queue, accounts, true)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -25,9 +25,6 @@ func (e *Engine) Poll(ctx context.Context, jobs []scheduler.JobID) ([]scheduler.
 			wanted[j] = true
 		}
 	}
-	if len(wanted) == 0 {
-		return nil, nil
-	}
 	s := e.cache.load()
 	if !e.answers(s, wanted) {
 		unlock, err := e.cache.lock(ctx)
@@ -80,6 +77,10 @@ func (e *Engine) ask(ctx context.Context, last snapshot, wanted map[scheduler.Jo
 	if s.Disabled = last.Disabled; s.Taken.Sub(s.Disabled) < disabledFor {
 		return s, nil
 	}
+	if len(s.Asked) == 0 {
+		s.Accounts = last.Accounts
+		return s, nil
+	}
 	var ids []string
 	for j := range s.Asked {
 		ids = append(ids, string(j))
@@ -96,7 +97,7 @@ func (e *Engine) ask(ctx context.Context, last snapshot, wanted map[scheduler.Jo
 	return s, nil
 }
 
-// states are the wanted tasks of an answer.
+// states are the wanted tasks of an answer, and all that wait or run.
 func states(s snapshot, wanted map[scheduler.JobID]bool) []scheduler.TaskState {
 	return merge(parseQueue(s.Queue, wanted, s.Taken), parseAccounts(s.Account, wanted, s.Taken), s.Accounts)
 }
