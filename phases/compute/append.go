@@ -32,6 +32,9 @@ func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, o
 		return "", 0, &phases.Error{Class: phases.IO, Err: err}
 	}
 	defer claim.Release()
+	if err := d.RemoveLeftovers(); err != nil {
+		return "", 0, &phases.Error{Class: phases.IO, Err: err}
+	}
 	recorded, err := d.Sources()
 	if err != nil {
 		return "", 0, err

@@ -359,7 +359,7 @@ func TestAppendedFilesOfAllKinds(t *testing.T) {
 	} {
 		for _, format := range []string{"parquet", "json"} {
 			t.Run(c.name+" in "+format, func(t *testing.T) {
-				w := &world{files: map[string]*fakeFile{}}
+				w, temp := &world{files: map[string]*fakeFile{}}, scratch(t)
 				rng := rand.New(rand.NewPCG(1, 1))
 				sources := []workdirs.Source{w.daily("day0", 0, 2, "days", rng), w.daily("day1", 5, 2, "days", rng)}
 				if c.before > 0 {
@@ -367,7 +367,7 @@ func TestAppendedFilesOfAllKinds(t *testing.T) {
 				}
 				arrived := c.arrive(w, rng)
 				override := "record_size: 4\nformat: " + format + "\n"
-				d := set(t, t.TempDir(), sources, override)
+				d := set(t, filepath.Join(temp, "grown"), sources, override)
 				first := w.computed(t, d)
 				before := files(t, first)
 				found := slices.Concat(sources, arrived)
@@ -385,7 +385,7 @@ func TestAppendedFilesOfAllKinds(t *testing.T) {
 				if err != nil || n != len(arrived) {
 					t.Fatalf("%d added, %v", n, err)
 				}
-				full := w.computed(t, set(t, t.TempDir(), found, override))
+				full := w.computed(t, set(t, filepath.Join(temp, "full"), found, override))
 				if got, want := relative(files(t, store), store), relative(files(t, full), full); !slices.Equal(got, want) {
 					t.Errorf("%s is another store than a full build's", store)
 				}
