@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
-	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
 // Rules are what a user may decide about joining files. The zero value decides everything from evidence.
@@ -115,8 +114,11 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 		ax.of = moved
 		j.note(ax.path, fmt.Sprintf("concatenated to %d", ax.length()), ax.evidence, ax.from)
 		for _, s := range ax.segments {
-			if s.uneven {
+			switch {
+			case s.uneven:
 				j.note(ax.path, "kept as it is", "not strictly monotonic, or missing in places, in "+s.file, "evidence")
+			case s.length > 1 && s.down != ax.down:
+				j.note(ax.path, "kept as it is", "against the direction of the axis in "+s.file, "evidence")
 			}
 		}
 	}
@@ -380,9 +382,9 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 		}
 		if first == nil {
 			first, home, lay = v, i, j.layoutOf(v)
-			retime = slices.ContainsFunc(lay, func(ax int) bool { return ax >= 0 }) && j.timeOf(h, v) != nil
+			retime = h.TimeOf(v) != nil && !slices.Contains(j.rules.Identical, path)
 		}
-		if what, got, want := difference(v, first, lay, retime && j.timeOf(h, v) != nil); what != "" {
+		if what, got, want := difference(v, first, lay, retime && h.TimeOf(v) != nil); what != "" {
 			j.drift(i, home, path, what, got, want)
 			continue
 		}
@@ -429,6 +431,11 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 		Grid: Grid{Shape: shape, Chunks: slices.Clone(first.Chunks)}}
 	arr.Fill, arr.Attributes = fillOf(first)
 	layout := Layout{Axes: lay}
+	if len(seen) == 0 && retime && j.retimed(path) { // the same instants, in different units
+		obstacle := Drift{File: j.headers[home].URL, Variable: path, What: "units of time", Got: show(first.Attribute("units")), Want: "other files state the same times in other units"}
+		ok := j.small(&arr, obstacle) && j.decode(&arr, &layout, path, []int{home})
+		return arr, layout, ok
+	}
 	if len(seen) == 0 {
 		layout.Role = Identical
 		if n := j.holders(path); n > 1 {
@@ -495,210 +502,6 @@ func noteAttributes(v, first *Variable, differing map[string]string, url string)
 			differing[a.Name] = "the first file has none, " + url + " has"
 		}
 	}
-}
-
-// fit decides whether an array along concatenated dimensions is made of references or stored by value.
-func (j *Joiner) fit(arr *Array, layout *Layout, path string, owners []int) bool {
-	first := j.headers[owners[0]].Variable(path)
-	if first.Coordinate() || j.retimed(path, owners) || j.scalar(path) {
-		return j.decode(arr, layout, path, owners)
-	}
-	var obstacle Drift
-	for _, i := range owners[1:] {
-		if what, got, want := storage(j.headers[i].Variable(path), first, layout.Axes); what != "" {
-			obstacle = Drift{j.headers[i].URL, j.headers[owners[0]].URL, path, what, got, want}
-			break
-		}
-	}
-	if obstacle.What == "" {
-		arr.Grid.Chunks, obstacle = j.chunks(path, layout.Axes, owners)
-	}
-	if obstacle.What == "" {
-		layout.Role = Concatenated
-		j.note(path, "concatenated by reference", fmt.Sprintf("chunks %v fit the boundaries of %d files", arr.Grid.Chunks, len(owners)), "evidence")
-		return true
-	}
-	if n := decodedSize(arr); n > j.rules.inlineLimit() {
-		obstacle.Want += fmt.Sprintf(" (and %d bytes are too many to store by value)", n)
-		j.drifts = append(j.drifts, obstacle)
-		return false
-	}
-	j.note(path, "stored by value", obstacle.String(), "evidence")
-	return j.decode(arr, layout, path, owners)
-}
-
-// scalar reports whether a variable is a scalar in the files.
-func (j *Joiner) scalar(path string) bool {
-	v := j.headers[0].Variable(path)
-	return v != nil && len(v.Shape) == 1 && slices.ContainsFunc(j.stacks, func(s Stack) bool { return slices.Contains(s.Variables, path) })
-}
-
-func decodedSize(a *Array) int64 {
-	n := int64(max(a.Type.Size, 16))
-	for _, s := range a.Grid.Shape {
-		n *= s
-	}
-	return n
-}
-
-// chunks finds the chunk shape of a concatenated array, or says at which file it can't be kept.
-func (j *Joiner) chunks(path string, lay []int, owners []int) ([]int64, Drift) {
-	first := j.headers[owners[0]].Variable(path)
-	chunks := slices.Clone(first.Chunks)
-	if first.Contiguous {
-		for d, ax := range lay {
-			if ax < 0 {
-				continue
-			}
-			g := int64(0)
-			for _, s := range j.axes[ax].segments {
-				g = gcd(g, s.length)
-			}
-			chunks[d] = max(g, 1)
-		}
-		for _, i := range owners {
-			if v := j.headers[i].Variable(path); !contiguousPieces(v.Shape, chunks) {
-				return nil, Drift{j.headers[i].URL, j.headers[owners[0]].URL, path, "shape", fmt.Sprint(v.Shape),
-					fmt.Sprintf("its pieces of %v don't lie in one piece", chunks)}
-			}
-		}
-		return chunks, Drift{}
-	}
-	for d, ax := range lay {
-		if ax < 0 {
-			continue
-		}
-		for _, s := range j.axes[ax].segments {
-			if s.length > 0 && s.start%chunks[d] != 0 {
-				return nil, Drift{s.file, j.headers[owners[0]].URL, path, "start along " + j.axes[ax].path, fmt.Sprint(s.start),
-					fmt.Sprintf("chunks are %d long and a file must start on a multiple of that", chunks[d])}
-			}
-		}
-	}
-	return chunks, Drift{}
-}
-
-// contiguousPieces reports whether each chunk of an array stored in one piece is one piece as well.
-func contiguousPieces(shape, chunks []int64) bool {
-	d := 0
-	for d < len(shape) && chunks[d] == 1 {
-		d++
-	}
-	if d < len(shape) && shape[d]%chunks[d] != 0 {
-		return false
-	}
-	for d++; d < len(shape); d++ {
-		if chunks[d] != shape[d] {
-			return false
-		}
-	}
-	return true
-}
-
-func gcd(a, b int64) int64 {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
-// timeOf returns the variable whose attributes state the unit of time of v: v itself, or the coordinate whose bounds v is
-// (CF conventions 7.1: bounds need no units of their own). Nil when v is no time.
-func (j *Joiner) timeOf(h *Header, v *Variable) *Variable {
-	if _, ok := TimeUnits(v, v); ok {
-		return v
-	}
-	if v.Attribute("units") != nil {
-		return nil
-	}
-	for _, c := range h.Variables {
-		if c.Attribute("bounds") == v.Name || c.Attribute("climatology") == v.Name {
-			if _, ok := TimeUnits(v, c); ok {
-				return c
-			}
-		}
-	}
-	return nil
-}
-
-// retimed reports whether the files state the times of an array in different units, or in numbers of different types.
-func (j *Joiner) retimed(path string, owners []int) bool {
-	var first cftime.Units
-	var kind cdm.DType
-	for n, i := range owners {
-		h := j.headers[i]
-		v := h.Variable(path)
-		of := j.timeOf(h, v)
-		if of == nil {
-			return false
-		}
-		u, _ := TimeUnits(v, of)
-		if n == 0 {
-			first, kind = u, v.Type
-		} else if !u.Same(first) || !v.Type.Equal(kind) {
-			return true
-		}
-	}
-	return false
-}
-
-// decode lays an array out as one inline chunk and finds the unit that its times are re-encoded to.
-func (j *Joiner) decode(arr *Array, layout *Layout, path string, owners []int) bool {
-	layout.Role = Decoded
-	arr.Grid.Chunks = make([]int64, len(arr.Grid.Shape))
-	for d, n := range arr.Grid.Shape {
-		arr.Grid.Chunks[d] = max(n, 1)
-	}
-	if arr.Type.Kind != cdm.Object {
-		arr.Codecs = nil
-	}
-	first := j.headers[owners[0]].Variable(path)
-	if of := j.timeOf(j.headers[owners[0]], first); of != nil {
-		layout.TimeOf = of.Path
-		if !j.retimed(path, owners) {
-			return true
-		}
-		var units []cftime.Units
-		wide := cdm.DType{Kind: cdm.Int, Size: 8} // another reference makes other numbers, which may not fit into the files' type
-		for _, i := range owners {
-			h := j.headers[i]
-			if v := h.Variable(path); packed(v) || packed(h.Variable(of.Path)) {
-				j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: "packing", Got: "by scale_factor or add_offset",
-					Want: "times in different units can't be re-encoded then"})
-				return false
-			} else if v.Type.Kind == cdm.Float {
-				wide.Kind = cdm.Float
-			}
-			u, _ := TimeUnits(h.Variable(path), h.Variable(of.Path))
-			if !slices.ContainsFunc(units, u.Same) {
-				units = append(units, u)
-			}
-		}
-		target, err := cftime.Common(units...)
-		if err != nil {
-			j.drifts = append(j.drifts, Drift{File: j.headers[owners[0]].URL, Variable: path, What: "units of time", Got: units[0].String(), Want: err.Error()})
-			return false
-		}
-		if t := first.Type; t.Size != wide.Size || t.Kind != wide.Kind {
-			arr.Type = wide
-			widened := *first
-			widened.Type = wide
-			arr.Fill, arr.Attributes = fillOf(&widened)
-		}
-		layout.Units, layout.Calendar = target.String(), string(target.Calendar())
-		if of == first {
-			setAttribute(&arr.Attributes, "units", layout.Units)
-			if cdm.Lookup(arr.Attributes, "calendar") != nil {
-				setAttribute(&arr.Attributes, "calendar", layout.Calendar)
-			}
-		}
-		j.note(path, "re-encoded to "+layout.Units, fmt.Sprintf("%d different units of time", len(units)), "evidence")
-		return true
-	}
-	if first.Coordinate() {
-		j.note(path, "stored by value", "the coordinate of a concatenated dimension", "evidence")
-	}
-	return true
 }
 
 func setAttribute(list *[]cdm.Attribute, name string, value any) {

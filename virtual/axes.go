@@ -19,7 +19,7 @@ type segment struct {
 	length int64
 	low    float64 // the least and the greatest value, decoded, in one unit for the whole axis: the order of the axis
 	high   float64
-	down   bool   // the values fall
+	down   bool   // the values fall somewhere
 	uneven bool   // they rise and fall, or some are missing
 	file   string // one that holds it, for messages
 	start  int64
@@ -30,6 +30,7 @@ type axis struct {
 	path     string
 	segments []*segment
 	of       map[int]*segment // by header
+	down     bool             // the values fall along the axis
 	evidence string
 	from     string
 }
@@ -369,15 +370,14 @@ func inOrder(headers []*Header, path string) *axis {
 
 // arrange orders the stretches along the axis and gives each its start. An overlap is an error.
 func (a *axis) arrange() error {
-	down := false
+	falls, rises := false, false // an axis on which some stretches rise is put in rising order
 	for _, s := range a.segments {
-		if s.length > 1 {
-			down = s.down && !s.uneven
-			break
-		}
+		falls = falls || s.down && !s.uneven
+		rises = rises || s.length > 1 && !s.down && !s.uneven
 	}
+	a.down = falls && !rises
 	sort.SliceStable(a.segments, func(i, j int) bool {
-		if down {
+		if a.down {
 			return a.segments[i].high > a.segments[j].high
 		}
 		return a.segments[i].low < a.segments[j].low
@@ -393,7 +393,7 @@ func (a *axis) arrange() error {
 		}
 		if prev != nil {
 			from, reached, overlap := s.low, prev.high, s.low <= prev.high
-			if down {
+			if a.down {
 				from, reached, overlap = s.high, prev.low, s.high >= prev.low
 			}
 			if overlap {
@@ -407,20 +407,6 @@ func (a *axis) arrange() error {
 		return &DriftError{Drifts: drifts}
 	}
 	return nil
-}
-
-// TimeUnits parses the CF time unit of v from the attributes of of, which for bounds is their coordinate.
-func TimeUnits(v, of *Variable) (cftime.Units, bool) {
-	units, ok := of.Attribute("units").(string)
-	if !ok || !v.Type.Numeric() {
-		return cftime.Units{}, false
-	}
-	calendar, _ := of.Attribute("calendar").(string)
-	u, err := cftime.Parse(units, calendar)
-	if err != nil {
-		return cftime.Units{}, false
-	}
-	return u, true
 }
 
 // ErrNothingToJoin says that files can be neither concatenated nor merged.

@@ -69,7 +69,7 @@ var meaningful = []string{
 }
 
 // difference compares a variable with the first file's and returns what no layout can mend; axes says which of the
-// variable's axes are concatenated. Units of time, and the width of their numbers, are left to the caller when retime is true.
+// variable's axes are concatenated. Units, types and fill values of times are left to the caller when retime is true.
 func difference(v, first *Variable, layout []int, retime bool) (what, got, want string) {
 	if v == first {
 		return "", "", ""
@@ -87,10 +87,14 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 	}
 	for _, name := range meaningful {
 		a, b := cdm.Lookup(v.Attributes, name), cdm.Lookup(first.Attributes, name)
-		if sameValue(a, b) {
+		if sameValue(a, b) || sameNumbers(a, b) {
 			continue
 		}
 		switch name {
+		case "_FillValue", "missing_value":
+			if retime {
+				continue
+			}
 		case "units", "calendar":
 			if retime || (a == nil || b == nil) && !since(a) && !since(b) { // not stated is no contradiction, but for times
 				continue
@@ -180,6 +184,23 @@ func storageName(v *Variable) string {
 // sameValue compares attribute values; NaN equals NaN.
 func sameValue(a, b any) bool {
 	return reflect.DeepEqual(a, b) || fmt.Sprintf("%T%v", a, a) == fmt.Sprintf("%T%v", b, b)
+}
+
+// sameNumbers compares numeric attributes by their values: a store does not say of which type they are.
+func sameNumbers(a, b any) bool {
+	x, y := elements(a), elements(b)
+	if len(x) != len(y) {
+		return false
+	}
+	double := cdm.DType{Kind: cdm.Float, Size: 8}
+	for i := range x {
+		p, ok := double.Encode(x[i])
+		q, ok2 := double.Encode(y[i])
+		if !ok || !ok2 || string(p) != string(q) {
+			return false
+		}
+	}
+	return true
 }
 
 func show(v any) string {

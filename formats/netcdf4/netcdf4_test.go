@@ -161,6 +161,9 @@ func TestFixtures(t *testing.T) {
 				}
 				checkTable(t, f, v, want)
 				checkValues(t, f, v, want)
+				if v.Contiguous && (v.Type.Size == 0 || len(v.Codecs) > 0) {
+					t.Errorf("%s: %s with %d codecs is no run of elements that may be cut", path, v.Type, len(v.Codecs))
+				}
 			}
 			var header expectedGroup
 			if err := json.Unmarshal(e.NetCDF, &header); err != nil {

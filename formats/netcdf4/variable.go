@@ -240,7 +240,7 @@ func (u *variable) setCodecs(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		u.inline = true
+		u.inline, u.cdm.Contiguous = true, false
 		u.cdm.Codecs = []codecs.Codec{c}
 		return u.decodable()
 	case u.element.convert != nil:

@@ -62,16 +62,16 @@ func (d *decoded) add(ctx context.Context, v *visitor, array int) error {
 	if err != nil {
 		return phases.SourceError(file.URL, src.Path, err)
 	}
+	arr, lay := &d.plan.Dataset.Arrays[array], &d.plan.Layouts[array]
 	if to, ok := d.target[array]; ok {
-		of := v.src.Root().Variable(d.plan.Layouts[array].TimeOf)
-		if of == nil {
-			return phases.Errorf(phases.Damaged, "run configure again", "%s: variable %s is not there any more", file.URL, d.plan.Layouts[array].TimeOf)
+		r, err := newRetiming(v.src, src, lay.TimeOf, to, arr)
+		if err == nil {
+			raw, err = r.apply(raw)
 		}
-		if raw, err = retime(raw, src, of, to, d.plan.Dataset.Arrays[array].Type); err != nil {
+		if err != nil {
 			return phases.Errorf(phases.Drift, "take the file out of the dataset's list", "%s: %s: %w", file.URL, src.Path, err)
 		}
 	}
-	arr, lay := &d.plan.Dataset.Arrays[array], &d.plan.Layouts[array]
 	start := make([]int64, len(lay.Axes))
 	for i, ax := range lay.Axes {
 		if ax >= 0 {
@@ -131,64 +131,4 @@ func rows(shape, start, extent []int64, move func(dst, from, n int64)) {
 			return
 		}
 	}
-}
-
-// retime re-encodes time values in the layout of src from the unit that of states to another one, and in another type. Fill values stay what they are.
-func retime(raw []byte, src, of *cdm.Variable, to cftime.Units, kind cdm.DType) ([]byte, error) {
-	from, ok := virtual.TimeUnits(&virtual.Variable{Variable: *src}, &virtual.Variable{Variable: *of})
-	if !ok {
-		return nil, fmt.Errorf("units %v are no unit of time any more: run configure again", of.Attribute("units"))
-	}
-	if from.Same(to) && kind.Equal(src.Type) {
-		return raw, nil
-	}
-	out := make([]byte, 0, len(raw)/src.Type.Size*kind.Size)
-	put := func(value any) error {
-		e, ok := kind.Encode(value)
-		if !ok {
-			return fmt.Errorf("%v %s does not fit into %s as a number of %s", value, from, kind, to)
-		}
-		out = append(out, e...)
-		return nil
-	}
-	fill, hasFill := src.Type.Encode(src.Attribute("_FillValue"))
-	missing := func(i int) bool {
-		return hasFill && string(raw[i*src.Type.Size:(i+1)*src.Type.Size]) == string(fill)
-	}
-	if kind.Kind == cdm.Float {
-		values, err := src.Type.Float64s(raw)
-		if err != nil {
-			return nil, err
-		}
-		for i, value := range values {
-			if !missing(i) && value == value {
-				c, err := cftime.ConvertFloats(values[i:i+1], from, to)
-				if err != nil {
-					return nil, err
-				}
-				value = c[0]
-			}
-			if err := put(value); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	values, err := src.Type.Int64s(raw)
-	if err != nil {
-		return nil, err
-	}
-	for i, value := range values {
-		if !missing(i) {
-			c, err := cftime.ConvertInts(values[i:i+1], from, to)
-			if err != nil {
-				return nil, err
-			}
-			value = c[0]
-		}
-		if err := put(value); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }

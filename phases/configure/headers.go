@@ -86,7 +86,7 @@ func (r *Reader) header(ctx context.Context, f *phases.SourceFile, url string) (
 	}
 	for i, v := range h.Variables {
 		if v.Refused == nil && wantsValues(v) {
-			raw, sum, err := content(ctx, f, vars[v.Path], v.Coordinate() || len(v.Shape) == 0)
+			raw, sum, err := content(ctx, f, vars[v.Path], h.TimeOf(v), v.Coordinate() || len(v.Shape) == 0)
 			if err != nil {
 				return nil, phases.SourceError(url, v.Path, err)
 			}
@@ -126,8 +126,9 @@ func wantsValues(v *virtual.Variable) bool {
 // slabBytes bounds what is held of a variable while it is digested.
 const slabBytes = 32 << 20
 
-// content digests the values of a variable, slab by slab along its first axis. With keep it returns them as well.
-func content(ctx context.Context, f cdm.File, v *cdm.Variable, keep bool) (raw []byte, sum string, err error) {
+// content digests the values of a variable, slab by slab along its first axis; of times, whose unit timeOf states, what they mean.
+// With keep it returns the values as well.
+func content(ctx context.Context, f cdm.File, v *cdm.Variable, timeOf *virtual.Variable, keep bool) (raw []byte, sum string, err error) {
 	h := sha256.New()
 	start, count := make([]int64, len(v.Shape)), append([]int64(nil), v.Shape...)
 	rows, step := int64(1), int64(1)
@@ -147,10 +148,15 @@ func content(ctx context.Context, f cdm.File, v *cdm.Variable, keep bool) (raw [
 		if err != nil {
 			return nil, "", err
 		}
-		h.Write(slab)
 		if keep {
 			raw = append(raw, slab...)
 		}
+		if timeOf != nil {
+			if instants, ok := virtual.Instants(slab, &virtual.Variable{Variable: *v}, timeOf); ok {
+				slab = instants
+			}
+		}
+		h.Write(slab)
 	}
 	return raw, hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
@@ -176,7 +182,7 @@ func (r *Reader) Contents(ctx context.Context, j *virtual.Joiner) error {
 				if v == nil {
 					return phases.Errorf(phases.Damaged, "run configure again when the archive is at rest", "%s: variable %s is gone", h.URL, path)
 				}
-				_, sum, err := content(ctx, f, v, false)
+				_, sum, err := content(ctx, f, v, h.TimeOf(h.Variable(path)), false)
 				if err != nil {
 					return phases.SourceError(h.URL, path, err)
 				}

@@ -280,9 +280,9 @@ func (m *metadata) compare(a *virtual.Array, p int, v *virtual.Variable, first b
 	attrs := v.Attributes
 	edited := func(name string) bool { return m.decided[a.Path+"."+name] }
 	if raw, ok := a.Type.Encode(cdm.Lookup(attrs, "_FillValue")); ok && (v.Type.Equal(a.Type) || lay.Units != "") {
-		// It stands as Zarr's fill value, of re-encoded times in their new type.
+		// It stands as Zarr's fill value; of re-encoded times it is the plan's, which the arrays are held against.
 		attrs = slices.DeleteFunc(slices.Clone(attrs), func(x cdm.Attribute) bool { return x.Name == "_FillValue" })
-		if !bytes.Equal(raw, a.Fill) && !edited("_FillValue") && !(isNaN(a.Type, raw) && isNaN(a.Type, a.Fill)) {
+		if lay.Units == "" && !bytes.Equal(raw, a.Fill) && !edited("_FillValue") && !(isNaN(a.Type, raw) && isNaN(a.Type, a.Fill)) {
 			fault(Attribute, "_FillValue = "+elementText(a.Type, raw), "fill value "+fillText(a))
 		}
 	}
@@ -312,7 +312,10 @@ func (m *metadata) compare(a *virtual.Array, p int, v *virtual.Variable, first b
 	return append(out, compareAttributes(a.Path, want, got)...), nil
 }
 
-func timed(name string) bool { return name == "units" || name == "calendar" }
+// timed reports whether an attribute of re-encoded times is the plan's.
+func timed(name string) bool {
+	return slices.Contains([]string{"units", "calendar", "_FillValue", "missing_value"}, name)
+}
 
 // counts reports whether an attribute of a file that is not the first has to be the store's: those without which the
 // values would be others.

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -17,13 +18,16 @@ type times struct {
 	size      int64     // of an element in the file
 	from, to  cftime.Units
 	file      cdm.DType
-	fill      []byte // the file's _FillValue, which is no time; nil when it has none
+	missing   [][]byte // elements of the file that are no times
+	fill      []byte   // what they are in the store
 }
 
 func newTimes(a *virtual.Array, raw []byte, r *Retiming, f cdm.File, v *cdm.Variable, want []byte) (*times, error) {
-	of := f.Root().Variable(r.Of)
-	if of == nil {
-		return nil, fmt.Errorf("the file has no variable %q, which states the unit of time", r.Of)
+	of := v
+	if _, ok := virtual.TimeUnits(&virtual.Variable{Variable: *v}, &virtual.Variable{Variable: *v}); !ok {
+		if of = f.Root().Variable(r.Of); of == nil {
+			return nil, fmt.Errorf("the file has no variable %q, which states the unit of time", r.Of)
+		}
 	}
 	units, _ := of.Attribute("units").(string)
 	calendar, _ := of.Attribute("calendar").(string)
@@ -45,9 +49,7 @@ func newTimes(a *virtual.Array, raw []byte, r *Retiming, f cdm.File, v *cdm.Vari
 	if !kind.Numeric() || !v.Type.Numeric() || kind.Kind != cdm.Float && v.Type.Kind == cdm.Float {
 		return nil, fmt.Errorf("times of type %s in the file and %s in the store", v.Type, kind)
 	}
-	if fill := v.Attribute("_FillValue"); fill != nil {
-		t.fill, _ = v.Type.Encode(fill)
-	}
+	t.missing, t.fill = virtual.Missing(v), a.Fill
 	return t, nil
 }
 
@@ -58,10 +60,11 @@ func (t *times) elements(at, in int64) (want, got []byte) {
 
 func (t *times) same(at, in int64) bool {
 	want, got := t.elements(at, in)
-	if t.fill != nil && bytes.Equal(want, t.fill) {
-		x, err := t.file.Float64s(want)
-		y, err2 := t.kind.Float64s(got)
-		return err == nil && err2 == nil && (x[0] == y[0] || x[0] != x[0] && y[0] != y[0])
+	if slices.ContainsFunc(t.missing, func(m []byte) bool { return bytes.Equal(m, want) }) {
+		return bytes.Equal(got, t.fill)
+	}
+	if isNaN(t.file, want) {
+		return isNaN(t.kind, got)
 	}
 	if t.kind.Kind != cdm.Float {
 		i, err := instant(t.file, want, t.from)
