@@ -59,7 +59,7 @@ Example:
 }
 
 // work does a step for one dataset or part (part is -1 for a whole dataset), and calls progress as it goes. It must be idempotent.
-type work func(ctx context.Context, step scheduler.Step, code string, part int, progress func()) error
+type work func(ctx context.Context, step scheduler.Step, code string, part int, progress func(phases.Progress)) error
 
 // finishing does what a step leaves for the end of a task, once for all datasets for which it was done. It must be idempotent.
 type finishing func(ctx context.Context, step scheduler.Step, codes []string) error
@@ -140,6 +140,7 @@ type taskRun struct {
 	record  workdirs.Record
 	events  *workdirs.EventWriter
 	live    bus.Publisher
+	told    time.Time // the last event of progress
 }
 
 // all does the items in turn, each with its own result, and writes the record. The task fails, and is tried again, when an item
@@ -180,6 +181,9 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 			t.record.State = workdirs.Running
 			if err := t.run.WriteRecord(t.record); err != nil {
 				return err
+			}
+			if t.due() {
+				_ = t.tell(ctx, workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items))})
 			}
 		}
 	}
@@ -259,15 +263,10 @@ func (t *taskRun) one(ctx context.Context, item scheduler.Item, before string) (
 		result.State, result.Message = workdirs.Skipped, before
 		return result, nil
 	}
-	start, files, total, last := time.Now(), int64(0), int64(0), time.Time{}
-	progress := func() {
-		files++
-		if now := time.Now(); now.Sub(last) >= eventEvery {
-			if last.IsZero() {
-				total = t.files(item)
-			}
-			last = now
-			_ = t.tell(ctx, workdirs.Event{Code: item.Code, Done: files, Total: total}) // best effort: work does not stop for it
+	start := time.Now()
+	progress := func(p phases.Progress) {
+		if t.due() {
+			_ = t.tell(ctx, workdirs.Event{Code: item.Code, Done: p.Done, Total: p.Total, Refs: p.References}) // best effort: work does not stop for it
 		}
 	}
 	err := t.guarded(ctx, item, progress)
@@ -299,25 +298,18 @@ func (t *taskRun) tell(ctx context.Context, e workdirs.Event) error {
 	return err
 }
 
-// files is how often the work at an item calls progress: once a file in the steps that read each file of the dataset; 0 when it is
-// not known beforehand.
-func (t *taskRun) files(item scheduler.Item) int64 {
-	if t.step != scheduler.Configure && t.step != scheduler.Compute {
-		return 0
+// due reports whether it is time for another event.
+func (t *taskRun) due() bool {
+	now := time.Now()
+	if now.Sub(t.told) < eventEvery {
+		return false
 	}
-	d, err := t.workdir.Dataset(item.Code)
-	if err != nil {
-		return 0
-	}
-	def, err := d.Definition()
-	if err != nil {
-		return 0
-	}
-	return int64(def.Files)
+	t.told = now
+	return true
 }
 
 // guarded makes a panic an error of the one item that caused it.
-func (t *taskRun) guarded(ctx context.Context, item scheduler.Item, progress func()) (err error) {
+func (t *taskRun) guarded(ctx context.Context, item scheduler.Item, progress func(phases.Progress)) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", p, debug.Stack())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	slurmcluster "github.com/cedadev/kerchunk-builder/deploy/slurm-cluster"
+	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/scheduler/bus"
 	"github.com/cedadev/kerchunk-builder/workdirs"
@@ -47,8 +48,8 @@ func TestLiveProgress(t *testing.T) {
 			}
 
 			working, enough := make(chan struct{}), make(chan struct{})
-			do := func(_ context.Context, _ scheduler.Step, _ string, _ int, progress func()) error {
-				progress()
+			do := func(_ context.Context, _ scheduler.Step, _ string, _ int, progress func(phases.Progress)) error {
+				progress(phases.Progress{Done: 1, Total: 4, References: 12})
 				close(working)
 				<-enough
 				return nil
@@ -59,12 +60,12 @@ func TestLiveProgress(t *testing.T) {
 			}()
 			<-working
 			text := ""
-			for end := time.Now().Add(30 * time.Second); !strings.HasPrefix(text, "compute[0] sst: 1 files") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(30 * time.Second); !strings.HasPrefix(text, "compute[0] sst: 1/4 files, 12 references") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if text, err = told(l, o.run, attempt); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if !strings.HasPrefix(text, "compute[0] sst: 1 files") {
+			if !strings.HasPrefix(text, "compute[0] sst: 1/4 files, 12 references") {
 				t.Errorf("while the task works it is known: %q", text)
 			}
 			close(enough)
@@ -131,7 +132,7 @@ func TestLiveProgressOnSlurm(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !strings.HasPrefix(text, "compute[0] sst: 1 files") {
+	if !strings.HasPrefix(text, "compute[0] sst: 1/4 files, 12 references") {
 		t.Errorf("of compute it is known: %q", text)
 	}
 	s.settle(2 * time.Minute)

@@ -22,8 +22,8 @@ type worker struct{ workdir *workdirs.Workdir }
 
 func newWorker(w *workdirs.Workdir) *worker { return &worker{workdir: w} }
 
-// do runs one step for a dataset, or for one part of it. progress, which may be nil, is called after each source file.
-func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part int, progress func()) error {
+// do runs one step for a dataset, or for one part of it. progress, which may be nil, is called as the work goes on.
+func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part int, progress func(phases.Progress)) error {
 	d, err := w.workdir.Dataset(code)
 	if err != nil {
 		return &phases.Error{Class: phases.Input, Err: err}

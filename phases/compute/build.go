@@ -55,7 +55,7 @@ func (w *work) run(ctx context.Context, from, to int, store *refparquet.Writer, 
 	g.Go(func() error {
 		defer close(queue)
 		for f := from; f < to; f++ {
-			if (store == nil || len(w.refs[f]) == 0) && (values == nil || len(w.vals[f]) == 0) {
+			if !w.contributes(f, store, values) {
 				continue
 			}
 			batches := make(chan []entry, 2)
@@ -72,11 +72,15 @@ func (w *work) run(ctx context.Context, from, to int, store *refparquet.Writer, 
 		return nil
 	})
 	g.Go(func() error {
+		at := phases.Progress{Total: w.visits(from, to, store, values)}
 		for batches := range queue {
 			for batch := range batches {
 				for i := range batch {
 					if err := put(store, &batch[i]); err != nil {
 						return err
+					}
+					if batch[i].unwritten == 0 {
+						at.References++
 					}
 				}
 				select {
@@ -84,13 +88,29 @@ func (w *work) run(ctx context.Context, from, to int, store *refparquet.Writer, 
 				default:
 				}
 			}
-			if w.opts.Progress != nil && ctx.Err() == nil {
-				w.opts.Progress()
+			if at.Done++; w.opts.Progress != nil && ctx.Err() == nil {
+				w.opts.Progress(at)
 			}
 		}
 		return nil
 	})
 	return g.Wait()
+}
+
+// contributes reports whether file f is read at all for what is wanted.
+func (w *work) contributes(f int, store *refparquet.Writer, values *decoded) bool {
+	return store != nil && len(w.refs[f]) > 0 || values != nil && len(w.vals[f]) > 0
+}
+
+// visits counts the files that are read.
+func (w *work) visits(from, to int, store *refparquet.Writer, values *decoded) int64 {
+	n := int64(0)
+	for f := from; f < to; f++ {
+		if w.contributes(f, store, values) {
+			n++
+		}
+	}
+	return n
 }
 
 func put(store *refparquet.Writer, e *entry) error {

@@ -17,8 +17,8 @@ import (
 // Options are what the caller of compute decides.
 type Options struct {
 	Open     phases.Opener
-	Version  string // of the program, for the store's provenance
-	Progress func() // after each file; may be nil
+	Version  string                // of the program, for the store's provenance
+	Progress func(phases.Progress) // after each file, from one goroutine at a time; may be nil
 
 	// Links replaces a prefix in the places of the source files, as the last thing that compute does. Nil leaves them.
 	// For a dataset of a workdir its plan decides.

@@ -18,7 +18,7 @@ import (
 // Options are what the caller of configure decides.
 type Options struct {
 	Open     phases.Opener
-	Progress func() // after each header; may be nil
+	Progress func(phases.Progress) // after each header, from one goroutine at a time; may be nil
 }
 
 // Join reads the headers of files and joins them into one plan.

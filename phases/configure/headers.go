@@ -38,11 +38,12 @@ func NewReader(open phases.Opener) *Reader {
 }
 
 // Headers reads the headers of all files, several at once. progress, which may be nil, is called after each.
-func (r *Reader) Headers(ctx context.Context, urls []string, progress func()) ([]*virtual.Header, error) {
+func (r *Reader) Headers(ctx context.Context, urls []string, progress func(phases.Progress)) ([]*virtual.Header, error) {
 	headers := make([]*virtual.Header, len(urls))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers())
 	var mu sync.Mutex
+	at := phases.Progress{Total: int64(len(urls))}
 	for i, url := range urls {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
@@ -64,7 +65,8 @@ func (r *Reader) Headers(ctx context.Context, urls []string, progress func()) ([
 			r.mu.Unlock()
 			if progress != nil {
 				mu.Lock()
-				progress()
+				at.Done++
+				progress(at)
 				mu.Unlock()
 			}
 			return nil

@@ -32,7 +32,7 @@ type Options struct {
 	// Client is the Python whose xarray is to read the store too, Dask the address of its scheduler; both may be empty.
 	Client, Dask string
 
-	Progress func() // called after each chunk of the large plot; may be nil
+	Progress func(phases.Progress) // called after each chunk of the large plot, from one goroutine at a time; may be nil
 }
 
 // Defaults of Options.
@@ -207,12 +207,12 @@ type mean struct {
 }
 
 // timeMean reads the whole variable, chunk by chunk, in at most memory bytes.
-func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64, progress func()) (*mean, error) {
+func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64, progress func(phases.Progress)) (*mean, error) {
 	a, err := zarr.OpenArray(s, main.Path, fetch)
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.Reduce(ctx, axis, nil, nil, memory, serially(progress))
+	r, err := a.Reduce(ctx, axis, nil, nil, memory, counting(progress, main.Grid.Count()))
 	if err != nil {
 		return nil, err
 	}
@@ -222,16 +222,18 @@ func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.
 	return out, nil
 }
 
-// serially calls f from one goroutine at a time.
-func serially(f func()) func() {
+// counting counts calls, of which there will be total, and tells f of each from one goroutine at a time.
+func counting(f func(phases.Progress), total int64) func() {
 	if f == nil {
 		return nil
 	}
 	var mu sync.Mutex
+	at := phases.Progress{Total: total}
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()
-		f()
+		at.Done++
+		f(at)
 	}
 }
 
