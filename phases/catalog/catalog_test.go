@@ -170,6 +170,41 @@ func TestCurvilinearBox(t *testing.T) {
 	}
 }
 
+// A grid on the plane of its grid mapping has a place though the file states no longitudes and latitudes. The corners were found by PROJ (gdaltransform).
+func TestProjectedBox(t *testing.T) {
+	plane := func(x, y []float64, units string, crs ...any) *[4]float64 {
+		m := &memory{values: map[string][]float64{}}
+		m.add("x", []string{"x"}, []int64{int64(len(x))}, x, "units", units, "standard_name", "projection_x_coordinate")
+		m.add("y", []string{"y"}, []int64{int64(len(y))}, y, "units", units, "standard_name", "projection_y_coordinate")
+		m.add("crs", nil, nil, []float64{0}, crs...)
+		m.add("ice", []string{"y", "x"}, []int64{int64(len(y)), int64(len(x))}, nil, "grid_mapping", "crs")
+		return describe(t, m).Box
+	}
+	near := func(got *[4]float64, want [4]float64) bool {
+		for i := range want {
+			if got == nil || math.Abs(got[i]-want[i]) > 1e-5 {
+				return false
+			}
+		}
+		return true
+	}
+	// The British national grid's corners, and the middle of its northern side.
+	osgb := []any{"grid_mapping_name", "transverse_mercator", "longitude_of_central_meridian", -2.0, "latitude_of_projection_origin", 49.0, "scale_factor_at_central_meridian", 0.9996012717,
+		"false_easting", 400000.0, "false_northing", -100000.0, "semi_major_axis", 6377563.396, "semi_minor_axis", 6356256.909}
+	box := plane(evenly(0, 100, 8), evenly(0, 100, 14), "km", osgb...)
+	if !near(box, [4]float64{-9.49638675, 49.76618581, 3.63474423, 61.5816793}) {
+		t.Errorf("the box of Britain is %v", box)
+	}
+	laea := []any{"grid_mapping_name", "lambert_azimuthal_equal_area", "latitude_of_projection_origin", 90.0, "longitude_of_projection_origin", 0.0}
+	box = plane(evenly(-5000e3, 1000e3, 11), evenly(5000e3, -1000e3, 11), "m", laea...)
+	if !near(box, [4]float64{-180, 22.67783959, 180, 90}) {
+		t.Errorf("the box of the Arctic is %v", box)
+	}
+	if box = plane(evenly(0, 1, 3), evenly(0, 1, 3), "m", "grid_mapping_name", "healpix"); box != nil {
+		t.Errorf("a plane of nowhere has the box %v", box)
+	}
+}
+
 // Groups may have dimensions of one name and different lengths.
 func TestDimensionsOfGroups(t *testing.T) {
 	dir := t.TempDir()
@@ -537,6 +572,78 @@ func TestIntake(t *testing.T) {
 		"cmip,rain-1,Rain & <wind> of rain-1,['pr'],1990-01-01T00:00:00Z,1991-01-01T00:00:00Z,other,/archive/stores/rain-1.kr1.0.parq\n"
 	if string(rows) != want {
 		t.Errorf("got  %q\nwant %q", rows, want)
+	}
+}
+
+// A dataset without a time has the date of its files, which is no time of its group's.
+func TestTimeOfACollection(t *testing.T) {
+	dir, files := t.TempDir(), t.TempDir()
+	fixed := product(t, files, "orography")
+	fixed.Cover.Start, fixed.Cover.End = "", ""
+	interval := func() string {
+		b, err := os.ReadFile(filepath.Join(dir, "cmip", "collection.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c collection
+		if err := json.Unmarshal(b, &c); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(c.Extent.Temporal.Interval)
+	}
+	if err := Write(dir, fixed); err != nil {
+		t.Fatal(err)
+	}
+	date := fixed.Newest.UTC().Format(time.RFC3339)
+	if got := interval(); got != "[["+date+" "+date+"]]" {
+		t.Errorf("alone, its date is the group's: %s", got)
+	}
+	if err := Write(dir, product(t, files, "rain")); err != nil {
+		t.Fatal(err)
+	}
+	if got := interval(); got != "[[1990-01-01T00:00:00Z 1991-01-01T00:00:00Z]]" {
+		t.Errorf("the time of the group is %s", got)
+	}
+}
+
+// A dimension and its coordinate are described once; what xarray can't turn into dates is not asked of it.
+func TestItemsAsReadersTakeThem(t *testing.T) {
+	dir := t.TempDir()
+	p := product(t, dir, "a")
+	read := func() (it item) {
+		b, err := p.item(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &it); err != nil {
+			t.Fatal(err)
+		}
+		return it
+	}
+	it := read()
+	for name := range it.Properties.Dimensions {
+		if _, twice := it.Properties.Variables[name]; twice {
+			t.Errorf("%s is a dimension and a variable", name)
+		}
+	}
+	if v := it.Properties.Variables; v["pr"].Type != "data" || v["time_bnds"].Type != "auxiliary" {
+		t.Errorf("the variables are %v", v)
+	}
+	if v, set := it.Assets["store"].Open["decode_times"]; set {
+		t.Errorf("dates that can be decoded are to be decoded: %v", v)
+	}
+	for i, a := range p.Dataset.Arrays {
+		if a.Path == "time" {
+			p.Dataset.Arrays[i].Attributes = []cdm.Attribute{{Name: "units", Value: "hour since 0000-01-01 00:00:00"}} // the standard calendar has no year 0
+		}
+	}
+	it = read()
+	if v := it.Assets["store"].Open["decode_times"]; v != false {
+		t.Errorf("readers are told to decode dates that the calendar lacks: %v", v)
+	}
+	y, err := intakeSources("g", []*item{&it})
+	if err != nil || !strings.Contains(string(y), "decode_times: false") {
+		t.Errorf("intake is not told: %v\n%s", err, y)
 	}
 }
 

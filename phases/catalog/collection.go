@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 type collection struct {
@@ -86,8 +87,12 @@ func unionBox(items []*item) []float64 {
 	return []float64{tidy(west), south, tidy(east), north}
 }
 
-// unionTime runs from the earliest to the latest moment of all items.
+// unionTime runs from the earliest to the latest moment of all items that have a time. The others bear the date of their files, which counts where no
+// item has a time.
 func unionTime(items []*item) [2]any {
+	if timed := slices.DeleteFunc(slices.Clone(items), (*item).undated); len(timed) > 0 {
+		items = timed
+	}
 	var lo, hi string
 	for _, it := range items {
 		a, b := it.Properties.Start, it.Properties.End

@@ -11,6 +11,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/virtual/cf"
+	"github.com/cedadev/kerchunk-builder/virtual/cf/gridmapping"
 	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
@@ -46,6 +47,13 @@ func (d *describer) cover() (Cover, error) {
 	}
 	if axes.Lat != "" && axes.Lon != "" {
 		box, err := d.box(axes)
+		if err != nil {
+			return Cover{}, err
+		}
+		out.Box = box
+	}
+	if out.Box == nil && axes.Projected != "" && axes.ProjectedNorth != "" {
+		box, err := d.projectedBox(&main, axes)
 		if err != nil {
 			return Cover{}, err
 		}
@@ -357,6 +365,69 @@ func (d *describer) box(x cf.Axes) (*[4]float64, error) {
 		return nil, nil
 	}
 	return &[4]float64{tidy(west), tidy(max(south.lo, -90)), tidy(east), tidy(min(south.hi, 90))}, nil
+}
+
+// mostProjected is how many rows and columns of a projected grid its box is found from.
+const mostProjected = 500
+
+// projectedBox is the bounding box of a grid on the plane of a grid mapping that is known: of its cells, evenly taken, and of a pole among them; nil for
+// any other grid.
+func (d *describer) projectedBox(main *virtual.Array, x cf.Axes) (*[4]float64, error) {
+	m, err := gridmapping.For(&d.ds, main)
+	if err != nil {
+		return nil, nil // the item has no place then, as for a dataset without longitudes and latitudes
+	}
+	var axis [2][]float64
+	for i, path := range []string{x.Projected, x.ProjectedNorth} {
+		a, ok := d.array(path)
+		if !ok {
+			return nil, nil
+		}
+		scale, ok := m.Scale(cf.Text(a, "units"))
+		if !ok {
+			return nil, nil
+		}
+		n, every := int64(0), max(a.Grid.Shape[0]/mostProjected, 1)
+		err := d.each(a, func(v []float64) {
+			for _, c := range v {
+				if n%every == 0 || n == a.Grid.Shape[0]-1 {
+					axis[i] = append(axis[i], c*scale)
+				}
+				n++
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	south, north := math.Inf(1), math.Inf(-1)
+	var arc arc
+	for _, y := range axis[1] {
+		for _, x := range axis[0] {
+			if lon, lat, ok := m.Inverse(x, y); ok {
+				south, north = min(south, lat), max(north, lat)
+				arc.add([]float64{lon})
+			}
+		}
+	}
+	// Round a pole the grid has all longitudes, and its cells reach the pole itself.
+	within := func(v float64, list []float64) bool {
+		return len(list) > 0 && v >= slices.Min(list) && v <= slices.Max(list)
+	}
+	for _, pole := range []float64{-90, 90} {
+		if px, py, ok := m.Forward(0, pole); ok && !m.Degrees() && within(px, axis[0]) && within(py, axis[1]) {
+			south, north = min(south, pole), max(north, pole)
+			arc.add([]float64{-180, 180})
+			for v := -180.0; v < 180; v += 0.5 {
+				arc.add([]float64{v})
+			}
+		}
+	}
+	west, east, ok := arc.extent(3)
+	if !ok || south > north {
+		return nil, nil
+	}
+	return &[4]float64{tidy(west), tidy(south), tidy(east), tidy(north)}, nil
 }
 
 // tidy rounds degrees to a tenth of a metre or so, so that float32 coordinates look like what they mean.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -35,13 +36,15 @@ func intakeSources(group string, items []*item) ([]byte, error) {
 	f := intakeFile{Metadata: intakeMetadata{Version: 1, Title: group}, Sources: map[string]intakeSource{}}
 	for _, it := range items {
 		store := it.Assets["store"]
+		open := maps.Clone(store.Open)
+		delete(open, "chunks") // which intake-xarray takes itself
 		f.Sources[it.ID] = intakeSource{
 			Description: it.Properties.Title,
 			Driver:      "netcdf",
 			Args: map[string]any{
 				"urlpath":       store.Href,
 				"chunks":        map[string]any{},
-				"xarray_kwargs": map[string]any{"engine": "kerchunk", "storage_options": store.Storage},
+				"xarray_kwargs": open,
 			},
 			Metadata: map[string]any{"group": group, "license": it.Properties.License, "variables": dataVariables(it)},
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/virtual"
 	"github.com/cedadev/kerchunk-builder/virtual/cf"
+	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
 const (
@@ -150,9 +151,17 @@ func itemOf(dir string, p *Product) (*item, error) {
 		if cf.IsAuxiliary(&p.Dataset, a) || !a.Type.Numeric() && a.Type.Kind != cdm.Complex {
 			v.Type = "auxiliary"
 		}
+		if _, described := it.Properties.Dimensions[a.Path]; described && v.Type == "auxiliary" {
+			continue // a dimension's own coordinate: keys should be unique among dimensions and variables together
+		}
 		it.Properties.Variables[a.Path] = v
 	}
 	return it, nil
+}
+
+// undated reports whether the item's date is only that of its files, since its data have no time.
+func (it *item) undated() bool {
+	return it.Properties.Datetime != nil && *it.Properties.Datetime == it.Properties.Updated
 }
 
 // namesOf are the names under which an array's dimensions are listed: their own, but for dimensions of one
@@ -232,6 +241,9 @@ func assetsOf(dir string, p *Product) (map[string]asset, error) {
 		Open:    map[string]any{"engine": "kerchunk", "chunks": map[string]any{}, "storage_options": options},
 		Storage: options,
 	}
+	if !datable(&p.Dataset) {
+		store.Open["decode_times"] = false
+	}
 	if p.StoreBytes > 0 {
 		store.Size = &p.StoreBytes
 	}
@@ -269,6 +281,19 @@ func assetsOf(dir string, p *Product) (map[string]asset, error) {
 		out[name] = b
 	}
 	return out, nil
+}
+
+// datable reports whether readers can turn all times into dates. xarray refuses the whole dataset otherwise, unless it is told not to try.
+func datable(ds *virtual.Dataset) bool {
+	for i := range ds.Arrays {
+		a := &ds.Arrays[i]
+		if units := cf.Text(a, "units"); a.Type.Numeric() && strings.Contains(units, " since ") {
+			if _, err := cftime.Parse(units, cf.Text(a, "calendar")); err != nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // fileAsset describes a file: a URL as it is, a local one with its size and checksum.

@@ -16,6 +16,7 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/virtual"
+	"github.com/cedadev/kerchunk-builder/virtual/cf/gridmapping"
 )
 
 // source is a dataset whose values follow from their place, as memory would not hold them.
@@ -292,7 +293,10 @@ func TestGridMappings(t *testing.T) {
 	// Longitudes and latitudes that the file states besides must agree; else they win.
 	for _, shift := range []float64{0, 20} {
 		s := projected("m", laea...)
-		m := captured(t, s, Request{Variable: "ice"}).gridMapping()
+		m, err := gridmapping.For(&s.ds, &s.ds.Arrays[3])
+		if err != nil {
+			t.Fatal(err)
+		}
 		at := func(at []int64) (float64, float64) {
 			lon, lat, _ := m.Inverse(float64(at[1]-3)*1e5, float64(at[0]-2)*1e5)
 			return lon, lat - shift
@@ -301,7 +305,6 @@ func TestGridMappings(t *testing.T) {
 		s.add("lat", []string{"y", "x"}, []int64{5, 7}, []int64{5, 7}, func(i []int64) float64 { _, lat := at(i); return lat }, "units", "degrees_north")
 		f := captured(t, s, Request{Variable: "ice"})
 		p := plots.Field{NY: 5, NX: 7}
-		var err error
 		if p.Lon, err = f.coordinate("lon", []int64{1, 1}); err != nil {
 			t.Fatal(err)
 		}

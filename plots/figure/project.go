@@ -2,11 +2,8 @@ package figure
 
 import (
 	"math"
-	"strings"
 
 	"github.com/cedadev/kerchunk-builder/plots"
-	"github.com/cedadev/kerchunk-builder/virtual"
-	"github.com/cedadev/kerchunk-builder/virtual/cf"
 	"github.com/cedadev/kerchunk-builder/virtual/cf/gridmapping"
 )
 
@@ -18,7 +15,8 @@ func (f *figure) project(p *plots.Field, y, x int) {
 		return
 	}
 	p.Square = p.X.Units == p.Y.Units
-	if m := f.gridMapping(); m != nil {
+	// Without one that is known the plane's own axes tell as much as the file does.
+	if m, err := gridmapping.For(&f.ds, &f.a); err == nil {
 		sx, okX := m.Scale(p.X.Units)
 		sy, okY := m.Scale(p.Y.Units)
 		if okX && okY {
@@ -36,29 +34,6 @@ func (f *figure) project(p *plots.Field, y, x int) {
 			a.Values, a.Units = times(a.Values, 1e-3), "km"
 		}
 	}
-}
-
-// gridMapping is the projection of the variable's grid mapping; nil for none that is known. Its attribute is a name, or a name with the coordinates
-// it is for behind a colon (CF 5.6).
-func (f *figure) gridMapping() *gridmapping.Projection {
-	names := strings.Fields(strings.ReplaceAll(cf.Text(&f.a, "grid_mapping"), ":", " "))
-	if len(names) == 0 {
-		return nil
-	}
-	var a *virtual.Array
-	for group := strings.TrimSuffix(f.a.Path, cf.Name(f.a.Path)); a == nil; group = group[:strings.LastIndexByte(strings.TrimSuffix(group, "/"), '/')+1] {
-		if a = f.array(group + names[0]); group == "" {
-			break
-		}
-	}
-	if a == nil {
-		return nil
-	}
-	m, err := gridmapping.Of(a)
-	if err != nil {
-		return nil // the plane's own axes tell as much as the file does
-	}
-	return m
 }
 
 func times(v []float64, factor float64) []float64 {

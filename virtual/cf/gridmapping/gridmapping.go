@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path"
 	"strings"
 
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -41,6 +42,26 @@ const (
 	angles      // radians inside; degrees of a rotated pole outside
 	scan        // radians of a scan angle
 )
+
+// For is the projection of an array's grid mapping, which its attribute names: alone, or before the coordinates that it is for and a
+// colon (CF 5.6). It is [ErrUnknown] where the array has none.
+func For(ds *virtual.Dataset, a *virtual.Array) (*Projection, error) {
+	names := strings.Fields(strings.ReplaceAll(cf.Text(a, "grid_mapping"), ":", " "))
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: %w: it names none", a.Path, ErrUnknown)
+	}
+	for group := path.Dir(a.Path); ; group = path.Dir(group) {
+		at := path.Join(group, names[0])
+		for i := range ds.Arrays {
+			if ds.Arrays[i].Path == at {
+				return Of(&ds.Arrays[i])
+			}
+		}
+		if group == "." || group == "/" {
+			return nil, fmt.Errorf("%s: %w: there is no variable %q", a.Path, ErrUnknown, names[0])
+		}
+	}
+}
 
 // Of is the projection of a grid mapping variable. It is [ErrUnknown] for one of another kind, and another error when a
 // parameter is missing or impossible.

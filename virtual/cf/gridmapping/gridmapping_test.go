@@ -163,6 +163,39 @@ func TestThereAndBack(t *testing.T) {
 	})
 }
 
+func TestFor(t *testing.T) {
+	crs := func(path string, lat float64) virtual.Array {
+		a := *mapping("grid_mapping_name", "lambert_azimuthal_equal_area", "latitude_of_projection_origin", lat)
+		a.Path = path
+		return a
+	}
+	data := func(path, names string) *virtual.Array {
+		a := mapping("grid_mapping", names)
+		a.Path = path
+		return a
+	}
+	ds := &virtual.Dataset{Arrays: []virtual.Array{crs("crs", 90), crs("g/own", -90)}}
+	for _, c := range []struct {
+		a    *virtual.Array
+		want float64 // the latitude of its middle; 0 for none
+	}{
+		{data("ice", "crs"), 90}, {data("ice", "crs: x y"), 90}, {data("g/h/ice", "own"), -90}, {data("g/ice", "crs"), 90}, {data("ice", "own"), 0}, {data("ice", ""), 0},
+	} {
+		p, err := For(ds, c.a)
+		if c.want == 0 {
+			if !errors.Is(err, ErrUnknown) {
+				t.Errorf("%s: %v", c.a.Path, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.a.Path, err)
+		} else if _, lat, _ := p.Inverse(0, 0); math.Abs(lat-c.want) > 1e-9 {
+			t.Errorf("%s: the middle is at %g", c.a.Path, lat)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	if _, err := Of(mapping("grid_mapping_name", "healpix")); !errors.Is(err, ErrUnknown) {
 		t.Errorf("healpix: %v", err)
