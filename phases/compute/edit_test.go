@@ -3,20 +3,24 @@ package compute
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/stores"
 	"github.com/cedadev/kerchunk-builder/virtual"
@@ -207,6 +211,58 @@ func TestEditsOfAStore(t *testing.T) {
 			}
 			if path, err := Run(t.Context(), d, Options{Open: w.open}); err != nil || path != store {
 				t.Errorf("computing again gives %s, %v: the edited store is of the same plan", path, err)
+			}
+		})
+	}
+}
+
+// Of edits that are made at once none is lost: each has been made, or was refused because another was being made.
+func TestEditsAtOnce(t *testing.T) {
+	for _, format := range []string{"parquet", "json"} {
+		withStore(t, format, func(t *testing.T, d *workdirs.Dataset, _ *world, store string) {
+			var wait sync.WaitGroup
+			const n = 8
+			for i := range n {
+				wait.Go(func() {
+					for {
+						_, _, err := Change(t.Context(), store, "", Edit{Steps: []Step{{Set: &Setting{fmt.Sprint("number", i), int64(i)}}}})
+						if claimed, ok := errors.AsType[*workdirs.ClaimedError](err); ok {
+							if claimed.Holder.PID != os.Getpid() || phases.ClassOf(err) != phases.IO {
+								t.Error(err)
+							}
+							runtime.Gosched()
+							continue
+						}
+						if err != nil {
+							t.Error(err)
+						}
+						return
+					}
+				})
+			}
+			wait.Wait()
+			s, err := stores.Open(store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			for i := range n {
+				if got := cdm.Lookup(s.Dataset().Groups[0].Attributes, fmt.Sprint("number", i)); got != int64(i) {
+					t.Errorf("edit %d was lost: %v", i, got)
+				}
+			}
+			if steps, err := Steps(s.Dataset()); err != nil || len(steps) != n {
+				t.Errorf("%v, %v", steps, err)
+			}
+			claim, err := d.Claim() // as an append has it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := Change(t.Context(), store, "", Edit{Steps: []Step{{Remove: "number1"}}}); err == nil {
+				t.Error("a store is edited while its dataset is appended to")
+			}
+			if err := claim.Release(); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}
