@@ -49,11 +49,10 @@ func (r *reconciler) clear() {
 	}
 }
 
-// patienceOf is how long after it was told to cancel a task the scheduler may go on showing it: one that runs is given the time to end
-// by itself (SLURM's KillWait).
+// patienceOf is how long after it was told to cancel a task the scheduler may go on showing it: one that runs is given time to end.
 func patienceOf(s State) time.Duration {
 	if s == Running {
-		return time.Minute
+		return 10 * time.Second
 	}
 	return 0
 }

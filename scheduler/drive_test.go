@@ -588,6 +588,7 @@ func TestDriverConvergesUnderFaults(t *testing.T) {
 }
 
 // A run that is cancelled leaves nothing in the queue, whatever the controller has forgotten: at the latest when it is cancelled again.
+// Run again, it goes on to its end.
 func TestCancelLeavesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, d := newSimulation(t, false, true)
@@ -613,6 +614,31 @@ func TestCancelLeavesNothing(t *testing.T) {
 			step()
 		}
 		s.nothingWaits()
+
+		o, err := d.Observe(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := Rerun(*o, RerunOrder{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			s.files.AppendJournal(e)
+		}
+		s.files.stop = false
+		for range 1000 {
+			pic, finished, err := d.Step(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if finished {
+				s.outcome(pic)
+				return
+			}
+			s.tick()
+		}
+		t.Fatal("the run does not come to an end")
 	})
 }
 

@@ -60,7 +60,7 @@ const (
 	EntryRepoint  EntryKind = "repoint"  // it waits for other submissions now
 	EntryWithdraw EntryKind = "withdraw" // some of its indices are cancelled, to be submitted anew or never
 	EntryCancel   EntryKind = "cancel"   // the scheduler has been told to cancel some of its indices
-	EntryRerun    EntryKind = "rerun"    // a person wants indices of a job run again, whatever became of them up to that attempt
+	EntryRerun    EntryKind = "rerun"    // a person wants indices of a job run again, whatever became of them up to that attempt, and the run to go on
 	EntryStop     EntryKind = "stop"     // a person cancelled the run
 )
 

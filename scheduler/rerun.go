@@ -13,7 +13,8 @@ type RerunOrder struct {
 }
 
 // Rerun turns an order into journal entries: one for each job whose tasks start afresh, with what followed those that had
-// ended well. Tasks that only wait need none: reconciling re-points them.
+// ended well. Tasks that only wait need none: reconciling re-points them. A run that was cancelled before anything failed goes on with an
+// entry that names no job.
 func Rerun(o Observed, order RerunOrder) ([]Entry, error) {
 	pic := Look(o)
 	only := ""
@@ -57,6 +58,9 @@ func Rerun(o Observed, order RerunOrder) ([]Entry, error) {
 			}
 			entries = append(entries, e)
 		}
+	}
+	if len(entries) == 0 && order.Job == "" && o.Ledger.Stopped {
+		entries = append(entries, Entry{Kind: EntryRerun, Reason: "goes on where it was cancelled"})
 	}
 	return entries, nil
 }

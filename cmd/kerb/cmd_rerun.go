@@ -117,6 +117,10 @@ func runRerun(ctx context.Context, group string, opts rerunOptions, env environm
 	}
 	if !opts.json {
 		for _, e := range entries {
+			if e.Ref.Key == "" {
+				fmt.Fprintf(env.stdout, "run %s %s\n", o.info.ID, e.Reason)
+				continue
+			}
 			fmt.Fprintf(env.stdout, "%s: %s %s\n", e.Ref.Key, e.Reason, scheduler.FormatIndices(e.Indices))
 		}
 	}
