@@ -109,8 +109,12 @@ func (d *Dataset) gatherTest(ds *workdirs.Dataset) error {
 		if t.Large != nil {
 			d.Remarks = append(d.Remarks, "large plot: "+t.Large.String())
 		}
-		if t.Client != nil {
-			d.Remarks = append(d.Remarks, "client: "+t.Client.String())
+		client, err := verify.ReadClient(ds, d.Store)
+		if err != nil {
+			return err
+		}
+		if client != nil {
+			d.Remarks = append(d.Remarks, "client: "+client.String())
 		}
 	}
 	if d.State == Open { // what failed in the run stays failed, whatever an older store is like
@@ -126,7 +130,7 @@ func (d *Dataset) gatherFull(w *workdirs.Workdir, run *Submitted, took costs) er
 		return err
 	}
 	if len(d.Checks) > 0 {
-		for _, picture := range []struct{ name, file string }{{"one slice", verify.SmallPlotFile}, {"mean over time", verify.LargePlotFile}} {
+		for _, picture := range []struct{ name, file string }{{"one slice", verify.SmallPlotFile}, {"mean over time", verify.LargePlotFile}, {"as xarray draws it", verify.ClientPlotFile}} {
 			data, err := thumbnail(ds.Path(workdirs.TestDir, picture.file))
 			if err != nil {
 				return err

@@ -129,10 +129,8 @@ func DefaultRequest(s Step) Request {
 		return Request{Memory: 1 * gibibyte, Time: 30 * time.Minute, CPUs: 1}
 	case Compute, Parts:
 		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
-	case Combine, Test:
+	case Combine, Test, Client:
 		return Request{Memory: 2 * gibibyte, Time: time.Hour, CPUs: 1}
-	case Client: // xarray needs more than this program
-		return Request{Memory: 4 * gibibyte, Time: time.Hour, CPUs: 1}
 	default:
 		return Request{Memory: 1 * gibibyte, Time: 30 * time.Minute, CPUs: 1}
 	}

@@ -26,8 +26,7 @@ type runOptions struct {
 	all     bool
 	seed    uint64
 	allow   string
-	client  string
-	dask    string
+	client  verify.ClientOptions
 	stac    stacOptions
 	json    bool
 }
@@ -52,8 +51,8 @@ Example:
 			&cli.BoolFlag{Name: "all", Usage: "test: compare the values of every chunk", Destination: &opts.all},
 			&cli.Uint64Flag{Name: "seed", Usage: "test: choose another sample", Destination: &opts.seed},
 			&cli.StringFlag{Name: "allow", Usage: "test: accept the faults that a `REPORT` lists, instead of those in the dataset's test/allow.json", Destination: &opts.allow},
-			&cli.StringFlag{Name: "client", Usage: "test: read the store through xarray in this `PYTHON` too", EnvVars: []string{"KERB_CLIENT"}, Destination: &opts.client},
-			&cli.StringFlag{Name: "dask", Usage: "test: the `ADDRESS` of a dask scheduler for the client", EnvVars: []string{"KERB_DASK"}, Destination: &opts.dask},
+			&cli.StringFlag{Name: "client", Usage: "test: read the store through xarray in this `PYTHON` too", Destination: &opts.client.Python},
+			&cli.StringFlag{Name: "dask", Usage: "test: the `ADDRESS` of a dask scheduler (tcp://...) or dask-gateway (https://...) for the client, or gateway", Destination: &opts.client.Dask},
 			&cli.StringFlag{Name: "stac-api", Usage: "catalog: post to the STAC API at `URL` too; a token is taken from " + stacToken, EnvVars: []string{stacAPI}, Destination: &opts.stac.url},
 			&cli.StringFlag{Name: "stac-token-file", Usage: "catalog: the `FILE` that holds the API's token", EnvVars: []string{stacTokenFile}, Destination: &opts.stac.tokenFile},
 			&cli.StringFlag{Name: "stac-base", Usage: "catalog: the `URL` under which the catalogue's folder is published", EnvVars: []string{stacBase}, Destination: &opts.stac.base},
@@ -94,6 +93,9 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 	if err != nil {
 		return err
 	}
+	if opts.client.Dask != "" && opts.client.Python == "" {
+		return usagef("run: --dask needs --client, the Python that is to connect to it")
+	}
 	d, err := openDataset(opts.workdir, code)
 	if err != nil {
 		return err
@@ -107,7 +109,7 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 	}
 	for _, p := range want {
 		began := time.Now()
-		result, text, err := runPhase(ctx, newWorker(w), p, d, opts)
+		result, text, err := runPhase(ctx, &worker{workdir: w}, p, d, opts)
 		if text != "" && !opts.json {
 			fmt.Fprint(env.stdout, text)
 		}
@@ -155,14 +157,24 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		}
 		return path, fmt.Sprintf("store: %s\n", path), nil
 	case phases.Test:
-		r, err := verify.Run(ctx, d, verify.Options{Open: open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow, Client: opts.client, Dask: opts.dask})
+		r, err := verify.Run(ctx, d, verify.Options{Open: open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow})
 		if r != nil {
 			text = r.String()
 			if r.Large != nil {
 				text += r.Large.Throughput() + "\n"
 			}
 		}
-		return r, text, err
+		if err != nil || opts.client.Python == "" {
+			return r, text, err
+		}
+		c, err := verify.RunClient(ctx, d, opts.client)
+		if c != nil {
+			text += fmt.Sprintf("client %s\n", c)
+		}
+		return struct {
+			*verify.Report
+			Client *verify.Client `json:"client"`
+		}{r, c}, text, err
 	default:
 		how, err := opts.stac.catalog()
 		if err != nil {

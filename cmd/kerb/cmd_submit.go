@@ -98,6 +98,7 @@ func runSubmit(ctx context.Context, group string, opts submitOptions, env enviro
 	if err != nil {
 		return usagef("submit: %v", err)
 	}
+	plan.Client = o.site.ClientPython != ""
 	if plan, err = o.planned(ctx, plan); err != nil {
 		return err
 	}

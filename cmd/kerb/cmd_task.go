@@ -52,7 +52,7 @@ Example:
 				return err
 			}
 			limitMemory()
-			worker := newWorker(w)
+			worker := &worker{workdir: w, run: args[0]}
 			return runTask(c.Context, w, args[0], ref, index, worker.do, worker.finish, env)
 		},
 	}

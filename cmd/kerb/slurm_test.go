@@ -108,7 +108,7 @@ func TestAdvanceByHandOnSlurm(t *testing.T) {
 	s := newStage(t, "a", "b", "large1")
 	s.rule("scan.a", "io")
 	s.rule("parts.large1.0", "io")
-	s.kerb(exitDone, "submit", "g", "--site", s.site("submit_from_jobs: false"))
+	s.kerb(exitDone, "submit", "g", "--site", s.site("submit_from_jobs: false", "client_python: python3"))
 	s.kerb(exitRefused, "submit", "g", "--site", filepath.Join(s.dir, "site.yaml")) // it goes on
 	time.Sleep(6 * time.Second)                                                     // the controller keeps what is older than that
 	cluster.Kill(t, "slurmctld")
@@ -151,6 +151,11 @@ func TestAdvanceByHandOnSlurm(t *testing.T) {
 		}
 	}
 	s.wantOnce("a", "b", "large1")
+	for _, code := range []string{"a", "b", "large1"} {
+		if n := s.effects()["client."+code]; n != 1 {
+			t.Errorf("client.%s happened %d times, want once", code, n)
+		}
+	}
 
 	// The scheduler has forgotten all of it: a rerun needs the records only.
 	s.kerb(exitDone, "rerun", "g", "--job", "parts.large1", "--indices", "1")

@@ -18,9 +18,10 @@ import (
 )
 
 // worker does the steps of a run: the one place where the scheduler's steps meet the phases.
-type worker struct{ workdir *workdirs.Workdir }
-
-func newWorker(w *workdirs.Workdir) *worker { return &worker{workdir: w} }
+type worker struct {
+	workdir *workdirs.Workdir
+	run     string // that the tasks are of
+}
 
 // do runs one step for a dataset, or for one part of it. progress, which may be nil, is called as the work goes on.
 func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part int, progress func(phases.Progress)) error {
@@ -50,12 +51,28 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	case scheduler.Correct:
 		_, err = compute.Correct(ctx, d, c)
 	case scheduler.Test:
-		_, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress, Client: os.Getenv("KERB_CLIENT"), Dask: os.Getenv("KERB_DASK")})
+		_, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress})
+	case scheduler.Client:
+		err = w.client(ctx, d)
 	case scheduler.Catalog:
 		err = w.catalog(ctx, d)
 	default:
 		err = phases.Errorf(phases.Internal, "", "no step %q", step)
 	}
+	return err
+}
+
+// client lets the Python that the run's site names read a dataset's store.
+func (w *worker) client(ctx context.Context, d *workdirs.Dataset) error {
+	run, err := w.workdir.FindRun(w.run)
+	if err != nil {
+		return &phases.Error{Class: phases.Input, Err: err}
+	}
+	var site scheduler.Site
+	if err := run.ReadSite(&site); err != nil {
+		return err
+	}
+	_, err = verify.RunClient(ctx, d, verify.ClientOptions{Python: site.ClientPython, Dask: site.ClientDask})
 	return err
 }
 

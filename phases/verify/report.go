@@ -25,9 +25,8 @@ type Report struct {
 	Checks  []*Result `json:"checks"`
 	// Gone are the known faults that were not found any more.
 	Gone []Fault `json:"gone,omitempty"`
-	// Large is the large plot's reduction, Client the check through xarray; nil when there was none.
-	Large  *Large  `json:"large_plot,omitempty"`
-	Client *Client `json:"client,omitempty"`
+	// Large is the large plot's reduction; nil when there was none.
+	Large *Large `json:"large_plot,omitempty"`
 }
 
 // NewReport joins the results of the checks of a store. A store passes when nothing was found.
@@ -76,9 +75,6 @@ func (r *Report) String() string {
 	}
 	if r.Large != nil {
 		fmt.Fprintf(&b, "  %-12s %s\n", "large plot", r.Large)
-	}
-	if r.Client != nil {
-		fmt.Fprintf(&b, "  %-12s %s\n", "client", r.Client)
 	}
 	for _, c := range r.Checks {
 		if len(c.Faults) == 0 {
