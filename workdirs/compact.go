@@ -2,141 +2,118 @@ package workdirs
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
+	"sort"
 	"sync"
-	"time"
 )
 
-// A run of 100,000 tasks has to be listed at once, so a compacted record is a line of tab-separated fields:
-//
-//	job index attempt state class host start end peak source code part seconds
-//
-// Times are nanoseconds since 1970, or 0; the last three describe the only item of a task that ended well. What does not fit
-// this form is a line of JSON, which begins with a brace.
-const compactFields = 13
+// compactedFile holds compacted records, one line each, sorted by job, index and attempt.
+const compactedFile = "compacted.tsv"
 
-// appendCompact appends the line of a record.
-func appendCompact(line []byte, r *Record) ([]byte, error) {
-	if !isPlain(r) {
-		b, err := json.Marshal(r)
-		return append(append(line, b...), '\n'), err
+// Compact moves the records that lie in files of their own into one file when there are at least least of them. Only the
+// holder of the group's lease may call it.
+func (r *Run) Compact(least int) error {
+	names, err := r.looseRecords()
+	if err != nil {
+		return err
 	}
-	var item ItemResult
-	if len(r.Items) == 1 {
-		item = r.Items[0]
+	// A task that goes on changes what it has done so far: that stays until the attempt has ended.
+	final := slices.DeleteFunc(slices.Clone(names), func(n recordName) bool { return !n.final() })
+	if len(final) < max(least, 1) {
+		return nil
 	}
-	text := func(s string) { line = append(append(line, s...), '\t') }
-	number := func(n int64) { line = append(strconv.AppendInt(line, n, 10), '\t') }
-	text(r.Job)
-	number(int64(r.Index))
-	number(int64(r.Attempt))
-	text(r.State)
-	text(r.Class)
-	text(r.Host)
-	number(nanoseconds(r.Start))
-	number(nanoseconds(r.End))
-	number(r.Peak)
-	text(r.Source)
-	text(item.Code)
-	number(int64(item.Part))
-	line = strconv.AppendFloat(line, item.Seconds, 'g', -1, 64)
-	return append(line, '\n'), nil
-}
-
-// isPlain reports whether a record fits the tab-separated form.
-func isPlain(r *Record) bool {
-	plain := r.Message == "" && !r.Transient && len(r.Redo) == 0 && len(r.Counters) == 0 && len(r.Items) <= 1 && !strings.HasPrefix(r.Job, "{")
-	for _, item := range r.Items {
-		plain = plain && item.State == Done && item.Code != "" && item.Class == "" && item.Message == "" && !item.Transient
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	loose, err := r.readRecords(final, &r.known)
+	if err != nil {
+		return err
 	}
-	for _, s := range []string{r.Job, r.State, r.Class, r.Host, r.Source} {
-		plain = plain && !strings.ContainsAny(s, "\t\n")
+	compacted, err := r.compactedRecords()
+	if err != nil {
+		return err
 	}
-	return plain
-}
-
-func nanoseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-// compactParser reads compacted lines. The words that come again and again are kept once.
-type compactParser struct{ known map[string]string }
-
-func (p *compactParser) parse(line []byte) (Record, error) {
-	var r Record
-	if len(line) > 0 && line[0] == '{' {
-		return r, json.Unmarshal(line, &r)
-	}
-	var fields [compactFields][]byte
-	n := 0
-	for f := range bytes.SplitSeq(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\t'}) {
-		if n == compactFields {
-			n++
-			break
+	all := mergeRecords(compacted, loose)
+	err = WriteFile(r.path(tasksDir, compactedFile), func(w io.Writer) error {
+		var line []byte
+		for i := range all {
+			var err error
+			if line, err = appendCompact(line[:0], &all[i]); err != nil {
+				return err
+			}
+			if _, err := w.Write(line); err != nil {
+				return err
+			}
 		}
-		fields[n] = f
-		n++
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if n != compactFields {
-		return r, fmt.Errorf("%q is no compacted record", line)
+	ended := make(map[recordName]bool, len(final))
+	for _, n := range final {
+		ended[n.as(ownWord)] = true
 	}
-	var err error
-	number := func(i int) int64 {
-		v, perr := strconv.ParseInt(string(fields[i]), 10, 64)
-		if perr != nil && err == nil {
-			err = fmt.Errorf("field %d of %q: %w", i+1, line, perr)
+	gone := slices.DeleteFunc(names, func(n recordName) bool { return !ended[n.as(ownWord)] })
+	if err := inPieces(len(gone), func(first, end int) error {
+		for _, n := range gone[first:end] {
+			if err := os.Remove(r.recordPath(n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
-		return v
+		return nil
+	}); err != nil {
+		return err
 	}
-	moment := func(i int) time.Time {
-		if v := number(i); v != 0 {
-			return time.Unix(0, v).UTC()
-		}
-		return time.Time{}
-	}
-	r = Record{
-		Job: p.word(fields[0]), Index: int(number(1)), Attempt: int(number(2)), State: p.word(fields[3]), Class: p.word(fields[4]),
-		Host: p.word(fields[5]), Start: moment(6), End: moment(7), Peak: number(8), Source: p.word(fields[9]),
-	}
-	if code := string(fields[10]); code != "" {
-		seconds, perr := strconv.ParseFloat(string(fields[12]), 64)
-		if perr != nil {
-			return r, fmt.Errorf("field %d of %q: %w", compactFields, line, perr)
-		}
-		r.Items = []ItemResult{{Code: code, Part: int(number(11)), State: Done, Seconds: seconds}}
-	}
-	return r, err
+	r.removeEmptied(gone)
+	return SyncDir(r.path(tasksDir))
 }
 
-func (p *compactParser) word(b []byte) string {
-	if s, ok := p.known[string(b)]; ok {
-		return s
+// removeEmptied removes the folders of jobs in which nothing is left, so that nobody has to list them. A folder that a task writes
+// into is not empty, and one that comes back is as good.
+func (r *Run) removeEmptied(gone []recordName) {
+	last := ""
+	for _, n := range gone {
+		if n.job != last {
+			_ = os.Remove(r.path(tasksDir, n.job))
+			last = n.job
+		}
 	}
-	s := string(b)
-	p.known[s] = s
-	return s
 }
 
-// compactedRecords reads the compacted file, on all processors.
+// compactedRecords reads the compacted file when it is another than the one that was read before.
 func (r *Run) compactedRecords() ([]Record, error) {
-	path := r.path(tasksDir, compactedFile)
-	b, err := os.ReadFile(path)
+	k := &r.known
+	f, err := os.Open(r.path(tasksDir, compactedFile)) // to stat it by its name could be out of date on NFS
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if k.of != nil && os.SameFile(k.of, info) && k.of.ModTime().Equal(info.ModTime()) && k.of.Size() == info.Size() {
+		return k.compacted, nil
+	}
+	k.compacted, err = readCompacted(f, info.Size())
+	k.of = info
+	return k.compacted, err
+}
+
+// readCompacted reads a compacted file, on all processors.
+func readCompacted(f *os.File, size int64) ([]Record, error) {
+	b := make([]byte, size)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, fmt.Errorf("task records %s: %w", f.Name(), err)
 	}
 	pieces := splitLines(b, runtime.GOMAXPROCS(0))
 	lists, errs := make([][]Record, len(pieces)), make([]error, len(pieces))
@@ -148,7 +125,7 @@ func (r *Run) compactedRecords() ([]Record, error) {
 			for line := range bytes.Lines(piece) {
 				rec, err := p.parse(line)
 				if err != nil {
-					errs[i] = fmt.Errorf("task records %s: %w", path, err)
+					errs[i] = fmt.Errorf("task records %s: %w", f.Name(), err)
 					return
 				}
 				lists[i] = append(lists[i], rec)
@@ -172,4 +149,85 @@ func splitLines(b []byte, n int) [][]byte {
 		pieces, b = append(pieces, b[:end]), b[end:]
 	}
 	return pieces
+}
+
+// compactedTask finds the compacted records of one task without reading those of all others.
+func (r *Run) compactedTask(job string, index int) ([]Record, error) {
+	path := r.path(tasksDir, compactedFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	lines := lineReader{f: f, size: info.Size(), parser: compactParser{known: map[string]string{}}}
+	// The first byte from which the next line is the task's, or one that follows it.
+	start := sort.Search(int(lines.size), func(at int) bool {
+		rec, _ := lines.after(int64(at))
+		return rec == nil || compareTasks(rec, &Record{Job: job, Index: index}) >= 0
+	})
+	var list []Record
+	for at := int64(start); lines.err == nil; {
+		rec, end := lines.after(at)
+		if rec == nil || rec.Job != job || rec.Index != index {
+			break
+		}
+		list, at = append(list, *rec), end
+	}
+	if lines.err != nil {
+		return nil, fmt.Errorf("task records %s: %w", path, lines.err)
+	}
+	return list, nil
+}
+
+// lineReader reads single lines of a compacted file. After an error it reads nothing.
+type lineReader struct {
+	f      io.ReaderAt
+	size   int64
+	parser compactParser
+	err    error
+}
+
+// after returns the record of the first line that begins at or after a byte, and where that line ends; nil when there is none.
+func (l *lineReader) after(at int64) (*Record, int64) {
+	begin := at
+	if at > 0 {
+		begin = l.next(at - 1)
+	}
+	end := l.next(begin)
+	if l.err != nil || begin >= l.size {
+		return nil, l.size
+	}
+	line := make([]byte, end-begin)
+	if _, err := l.f.ReadAt(line, begin); err != nil {
+		l.err = err
+		return nil, l.size
+	}
+	rec, err := l.parser.parse(line)
+	if err != nil {
+		l.err = err
+		return nil, l.size
+	}
+	return &rec, end
+}
+
+// next is where the line that holds a byte ends, and the next one begins.
+func (l *lineReader) next(at int64) int64 {
+	var buf [4096]byte
+	for l.err == nil && at < l.size {
+		n, err := l.f.ReadAt(buf[:], at)
+		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
+			return at + int64(i) + 1
+		}
+		if at += int64(n); err != nil && !errors.Is(err, io.EOF) {
+			l.err = err
+		}
+	}
+	return l.size
 }

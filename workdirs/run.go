@@ -21,6 +21,7 @@ type Run struct {
 	ID    string
 	Group string
 	dir   string
+	known knownRecords
 }
 
 // RunInfo is what was asked for: run.json. It never changes.

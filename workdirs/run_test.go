@@ -107,7 +107,7 @@ func TestRecordsSurviveCompaction(t *testing.T) {
 		}
 	}
 	check("compacted")
-	if loose, _, err := r.looseRecords(); err != nil || len(loose) != 0 {
+	if loose, err := r.looseRecords(); err != nil || len(loose) != 0 {
 		t.Fatalf("%d records are left over, %v", len(loose), err)
 	}
 	one, err := r.TaskRecords("j1", 7)
