@@ -476,7 +476,7 @@ func (j *Joiner) missing(path string, lay []int, tiles map[string]int, want int)
 	for i, h := range j.headers {
 		k, empty := tile(&j.files[i], lay)
 		if _, ok := tiles[k]; !ok && !empty && h.Variable(path) == nil {
-			j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: "variable", Got: "absent", Want: "other files have it"})
+			j.drifts = append(j.drifts, Drift{File: h.URL, Variable: path, What: Absent, Got: "absent", Want: "other files have it"})
 			return
 		}
 	}
@@ -487,7 +487,37 @@ func (j *Joiner) missing(path string, lay []int, tiles map[string]int, want int)
 		}
 	}
 	j.drifts = append(j.drifts, Drift{File: "the files together", Variable: path, What: "coverage of " + strings.Join(axes, " and "),
-		Got: fmt.Sprintf("%d pieces", len(tiles)), Want: fmt.Sprintf("%d are needed to fill the box that their coordinates span", want)})
+		Got: fmt.Sprintf("%d pieces", len(tiles)), Want: fmt.Sprintf("%d are needed to fill the box that their coordinates span; no file has %s", want, j.gap(lay, tiles))})
+}
+
+// gap describes the first place that no file fills, by files that have its stretches of the axes.
+func (j *Joiner) gap(lay []int, tiles map[string]int) string {
+	var grid Grid // of stretches
+	var found []*axis
+	for _, ax := range lay {
+		if ax >= 0 {
+			found = append(found, j.axes[ax])
+			grid.Shape, grid.Chunks = append(grid.Shape, int64(len(j.axes[ax].segments))), append(grid.Chunks, 1)
+		}
+	}
+	var at []int64
+next:
+	for i := range grid.Count() {
+		at = grid.Coords(i, at)
+		key, words := "", []string{}
+		for d, n := range at {
+			s := found[d].segments[n]
+			if s.length == 0 {
+				continue next
+			}
+			key += fmt.Sprintf("%d,", s.start)
+			words = append(words, fmt.Sprintf("the %s of %s", found[d].path, s.file))
+		}
+		if _, ok := tiles[key]; !ok {
+			return strings.Join(words, " with ")
+		}
+	}
+	return "the rest"
 }
 
 // noteAttributes remembers which attributes differ from the first file's without changing what the values mean.

@@ -63,7 +63,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 	var open []string // dimensions without a coordinate that files may be concatenated along when no coordinate tells them apart
 	for _, path := range dimensions(headers) {
 		wanted := slices.Contains(rules.Concat, path)
-		if rules.Concat != nil && !wanted || slices.Contains(rules.Identical, path) {
+		if rules.Concat != nil && !wanted || slices.Contains(rules.Identical, path) || slices.Contains(rules.Stack, path) {
 			continue
 		}
 		a, varies, err := segmented(headers, path)
@@ -173,7 +173,7 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 	coords := make([]*Variable, len(headers))
 	with, without := -1, -1
 	first := int64(-1)
-	lengths := false
+	lengths, texts := false, false
 	for i, h := range headers {
 		n, ok := lengthOf(h, path)
 		if !ok {
@@ -183,8 +183,9 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 			first = n
 		}
 		lengths = lengths || n != first
-		if v := h.Variable(path); v != nil && v.Coordinate() && v.Type.Numeric() {
+		if v := h.Variable(path); v != nil && v.Coordinate() && (v.Type.Numeric() || textual(v)) {
 			coords[i], with = v, i
+			texts = texts || textual(v)
 		} else {
 			without = i
 		}
@@ -197,6 +198,9 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 			return a, false, nil
 		}
 		return nil, false, &DriftError{Drifts: []Drift{{headers[without].URL, headers[with].URL, path, "coordinate variable", "absent", "it is there"}}}
+	}
+	if texts {
+		return byText(headers, coords, path)
 	}
 	values, err := positions(headers, coords)
 	if err != nil {
@@ -221,6 +225,59 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 	}
 	a.evidence = fmt.Sprintf("%d different stretches of the coordinate in %d files", len(a.segments), len(a.of))
 	return a, len(a.segments) > 1, nil
+}
+
+// byText gives every list of names a stretch of its own, in the order of the files. A name in two lists is an error.
+func byText(headers []*Header, coords []*Variable, path string) (a *axis, varies bool, err error) {
+	a = &axis{path: path, of: map[int]*segment{}}
+	byKey := map[string]*segment{}
+	holder := map[string]string{} // the file that has a name
+	var drifts []Drift
+	for i, v := range coords {
+		if v == nil {
+			continue
+		}
+		list, err := textsOf(v)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, path, err)
+		}
+		key := fmt.Sprintf("%q", list)
+		if byKey[key] == nil {
+			s := &segment{key: key, length: int64(len(list)), low: float64(i), high: float64(i), file: headers[i].URL}
+			for _, name := range list {
+				if before, ok := holder[name]; ok && before != s.file {
+					drifts = append(drifts, Drift{s.file, before, path, "value", show(name), "it is there already"})
+					break
+				}
+				holder[name] = s.file
+			}
+			byKey[key] = s
+			a.segments = append(a.segments, s)
+		}
+		a.of[i] = byKey[key]
+	}
+	if drifts != nil {
+		return nil, false, &DriftError{Drifts: drifts}
+	}
+	a.evidence = fmt.Sprintf("%d different lists of names in %d files; the order of the files is kept", len(a.segments), len(a.of))
+	return a, len(a.segments) > 1, nil
+}
+
+// textual reports whether the elements of a variable are text.
+func textual(v *Variable) bool {
+	return v.Type.Kind == cdm.Object || v.Type.Kind == cdm.Bytes && v.Type.Size > 1 || v.Type.Kind == cdm.Unicode
+}
+
+// textsOf are the values of a variable of text.
+func textsOf(v *Variable) ([]string, error) {
+	if v.Type.Kind == cdm.Object {
+		return cdm.DecodeStrings(v.Raw)
+	}
+	var out []string
+	for raw := v.Raw; len(raw) >= v.Type.Size; raw = raw[v.Type.Size:] {
+		out = append(out, string(raw[:v.Type.Size]))
+	}
+	return out, nil
 }
 
 // digest identifies a stretch by its decoded values: what is stored says nothing where units differ.
@@ -397,7 +454,7 @@ func (a *axis) arrange() error {
 				from, reached, overlap = s.high, prev.low, s.high >= prev.low
 			}
 			if overlap {
-				drifts = append(drifts, Drift{s.file, prev.file, a.path, "first value",
+				drifts = append(drifts, Drift{s.file, prev.file, a.path, Overlap,
 					fmt.Sprint(from), fmt.Sprintf("the axis has reached %v already", reached)})
 			}
 		}

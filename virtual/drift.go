@@ -17,6 +17,12 @@ var ErrDrift = errors.New("source files disagree")
 // DifferentContent is the What of a Drift of variables that have the same place in several files and different values.
 const DifferentContent = "content"
 
+// Absent is the What of a Drift of a variable that a file lacks and others have.
+const Absent = "variable"
+
+// Overlap is the What of a Drift of coordinates that lie across each other, so that the files have no order along them.
+const Overlap = "first value"
+
 // Drift is one disagreement: what File says of Variable, and what the file Against says.
 type Drift struct {
 	File     string `json:"file"`

@@ -188,6 +188,40 @@ func TestSameNumbersInDifferentUnits(t *testing.T) {
 	}
 }
 
+// Files whose coordinate is a list of names are joined along it in the order of the list. A name that two of them have is refused, and so is
+// a box that has a hole, whose place is told.
+func TestNamesAsCoordinate(t *testing.T) {
+	names := func(url string, at int64, list ...string) *Header {
+		v := coordinate("station", "")
+		v.Type, v.Shape = cdm.DType{Kind: cdm.Object}, []int64{int64(len(list))}
+		v.Raw, _ = cdm.EncodeStrings(list)
+		v.Content = string(v.Raw)
+		return header(url, coordinate("time", "", at), v, data("x", "time station", []int64{1, int64(len(list))}, []int64{1, 1}))
+	}
+	p, err := plan([]*Header{names("a", 0, "Oslo", "Bern"), names("b", 0, "Aachen")}, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shapeOf(t, p, "x"); got != "[time station] [1 3]" || p.Files[0].URL != "a" {
+		t.Errorf("%s, %v", got, p.Files)
+	}
+	if p, err = plan([]*Header{names("a", 0, "Oslo", "Bern"), names("b", 1, "Oslo", "Bern")}, Rules{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := shapeOf(t, p, "x"); got != "[time station] [2 2]" {
+		t.Error(got)
+	}
+	for want, headers := range map[string][]*Header{
+		`b: station: value is "Oslo", but it is there already in a`: {names("a", 0, "Oslo"), names("b", 1, "Bern", "Oslo")},
+		"no file has the time of a with the station of b":           {names("a", 0, "Oslo"), names("b", 1, "Bern")},
+		"no file has the time of c with the station of a":           {names("a", 0, "Oslo"), names("b", 0, "Bern"), names("c", 1, "Bern")},
+	} {
+		if _, err := plan(headers, Rules{}); !errors.Is(err, ErrDrift) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+}
+
 // A narrow type of the files is no limit for what is re-encoded.
 func TestRetimedIsWidened(t *testing.T) {
 	var headers []*Header

@@ -183,5 +183,5 @@ func withoutWorkdir(err error) error {
 	if !ok || e.Class != phases.Drift {
 		return err
 	}
-	return &phases.Error{Class: e.Class, Err: e.Err, Remedy: "leave the files out, or say more with --concat, --stack, --identical or --variable"}
+	return &phases.Error{Class: e.Class, Err: e.Err, Remedy: configure.Remedy(e.Err, true)}
 }

@@ -51,31 +51,11 @@ func (r *Reader) join(ctx context.Context, headers []*virtual.Header, rules virt
 func classify(err error) error {
 	switch {
 	case errors.Is(err, virtual.ErrDrift):
-		return &phases.Error{Class: phases.Drift, Err: err, Remedy: remedy(err)}
+		return &phases.Error{Class: phases.Drift, Err: err, Remedy: Remedy(err, false)}
 	case errors.Is(err, cdm.ErrUnsupported):
 		return &phases.Error{Class: phases.Unsupported, Err: err, Remedy: "set `unsupported: skip` in override.yaml (--on-unsupported skip) to leave such variables out, or `inline` to store by value what can be decoded"}
 	}
 	return &phases.Error{Class: phases.Input, Err: err}
-}
-
-// remedy says what may be done about files that disagree. The keys are those of override.yaml, and of the command line with two dashes.
-func remedy(err error) string {
-	drift, _ := errors.AsType[*virtual.DriftError](err)
-	out := "take the files out of the dataset's list, or set `drift: exclude` in override.yaml"
-	var differ []string
-	for _, d := range drift.Drifts {
-		if d.What == virtual.DifferentContent && !slices.Contains(differ, d.Variable) {
-			differ = append(differ, d.Variable)
-		}
-	}
-	if len(differ) > 0 {
-		list := "[" + strings.Join(differ[:min(len(differ), 5)], ", ") + "]"
-		out += fmt.Sprintf("; or keep the values of every file with `stack: %s` (--stack), or take the first file's for all with `identical: %s` (--identical)", list, list)
-	}
-	if errors.Is(err, virtual.ErrNothingToJoin) {
-		out = "name the dimension with `concat` (--concat), or one that the files don't have with `new_dimension` (--new-dimension)"
-	}
-	return out
 }
 
 // Run configures a dataset and writes configure.json.

@@ -114,7 +114,7 @@ func (r *Reader) share(v *virtual.Variable) *virtual.Variable {
 // wantsValues reports whether a variable's values are read with the header: coordinates, whose values order the files, and small
 // variables that probably have to be the same in all files.
 func wantsValues(v *virtual.Variable) bool {
-	if v.Coordinate() && v.Type.Numeric() {
+	if v.Coordinate() {
 		return true
 	}
 	for _, u := range v.Unlimited {
