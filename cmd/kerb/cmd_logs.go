@@ -35,7 +35,7 @@ Example:
    kerb logs ocean compute_3 -w /gws/me/work --follow`,
 		Flags: []cli.Flag{
 			workdirFlag(&opts.workdir),
-			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on printing as the log grows, until interrupted", Destination: &opts.follow},
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on printing what they say, and the logs that begin later, until interrupted", Destination: &opts.follow},
 		},
 		Action: func(c *cli.Context) error {
 			args, err := positionals(c, 2, 2)
@@ -55,23 +55,66 @@ func runLogs(ctx context.Context, group, what string, opts logsOptions, env envi
 	if err != nil {
 		return err
 	}
-	files, err := findLogs(o, what)
-	if err != nil {
-		return err
-	}
-	if len(files) == 0 {
-		return refused("see `kerb status "+group+" --by dataset`", "group %s has no logs of %s yet", group, what)
-	}
-	for _, f := range files {
-		fmt.Fprintf(env.stdout, "==> %s <==\n", f.title)
-		if err := copyLog(env.stdout, f.path); err != nil {
+	p := logPrinter{w: env.stdout, printed: map[string]int64{}}
+	for {
+		files, err := findLogs(o, what)
+		if err != nil {
+			return err
+		}
+		if len(files) == 0 && !opts.follow {
+			return refused("see `"+commandLine(o.workdir.Root(), "status", o.info.Group, "--by", "dataset")+"`", "group %s has no logs of %s yet", o.info.Group, what)
+		}
+		for _, f := range files {
+			if err := p.print(f, !opts.follow); err != nil {
+				return err
+			}
+		}
+		if !opts.follow {
+			return nil
+		}
+		if err := sleep(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-	if !opts.follow {
+}
+
+// logPrinter prints what of logs it has not printed yet, each piece under the title of its log.
+type logPrinter struct {
+	w       io.Writer
+	printed map[string]int64 // bytes, by path
+	last    string           // the log printed last
+}
+
+// print prints what a log has gained. Of a log that is done with it says that it is empty.
+func (p *logPrinter) print(l logFile, done bool) error {
+	f, err := os.Open(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return followLog(ctx, env.stdout, files[len(files)-1].path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	at := p.printed[l.path]
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case info.Size() == at && done:
+		_, err := fmt.Fprintf(p.w, "==> %s: nothing printed <==\n", l.title)
+		return err
+	case info.Size() <= at:
+		return nil
+	}
+	if p.last != l.path {
+		if _, err := fmt.Fprintf(p.w, "==> %s <==\n", l.title); err != nil {
+			return err
+		}
+		p.last = l.path
+	}
+	n, err := io.Copy(p.w, io.NewSectionReader(f, at, info.Size()-at))
+	p.printed[l.path] = at + n
+	return err
 }
 
 // findLogs lists the logs of a dataset or of a task, oldest first.
@@ -118,37 +161,4 @@ func findLogs(o *orchestra, what string) ([]logFile, error) {
 		}
 	}
 	return files, nil
-}
-
-func copyLog(w io.Writer, path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(w, f)
-	return err
-}
-
-// followLog prints what a log gains, until the context ends.
-func followLog(ctx context.Context, w io.Writer, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Seek(0, io.SeekEnd); err != nil {
-		return err
-	}
-	for {
-		if _, err := io.Copy(w, f); err != nil {
-			return err
-		}
-		if err := sleep(ctx, time.Second); err != nil {
-			return err
-		}
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -137,6 +138,23 @@ func TestLiveProgressOnSlurm(t *testing.T) {
 	}
 	s.settle(2 * time.Minute)
 	s.wantOnce("sst")
+
+	var found []finding
+	if err := json.Unmarshal([]byte(s.kerb(exitDone, "doctor", "--probe", "--json", "--site", s.site("bus_interface: lo"))), &found); err != nil {
+		t.Fatal(err)
+	}
+	nodes := 0
+	for _, f := range found {
+		if f.Check == "node" {
+			nodes++
+		}
+		if !f.OK && f.Check != "accounting" {
+			t.Errorf("the doctor finds %+v", f)
+		}
+	}
+	if nodes != 4 {
+		t.Errorf("a job, its workdir, its program and its bus: %d findings of a node in %+v", nodes, found)
+	}
 }
 
 // TestHear: a task that tells of itself runs, whatever the scheduler said before; what the scheduler has said since counts more.

@@ -43,7 +43,7 @@ func count[T int | int64](n T, what string) string {
 // commandLine is a command line of kerb for people to copy, with the workdir unless the environment names it.
 func commandLine(workdir string, words ...string) string {
 	line := "kerb " + strings.Join(words, " ")
-	if known, err := filepath.Abs(os.Getenv("KERB_WORKDIR")); err == nil && known == workdir {
+	if absolute(os.Getenv("KERB_WORKDIR")) == workdir {
 		return line
 	}
 	workdir = shownPath(workdir)
@@ -51,6 +51,14 @@ func commandLine(workdir string, words ...string) string {
 		workdir = strconv.Quote(workdir)
 	}
 	return line + " -w " + workdir
+}
+
+// absolute is a path from the root on, where that can be told.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // openWorkdir opens the workdir that -w or KERB_WORKDIR names.
