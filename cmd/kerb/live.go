@@ -193,7 +193,7 @@ func progressText(a workdirs.Attempt, p bus.Progress) string {
 
 // unitOf is what a step counts while it works.
 func unitOf(s scheduler.Step) string {
-	if s == scheduler.Test {
+	if s == scheduler.Test || s == scheduler.Reduce {
 		return "chunks"
 	}
 	return "files"

@@ -257,7 +257,8 @@ func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs,
 		}
 		n := scheduler.Needs{Code: code}
 		var doc struct {
-			Compute configure.Compute `json:"compute"`
+			Compute configure.Compute    `json:"compute"`
+			Mean    *configure.Reduction `json:"mean"`
 		}
 		if err := workdirs.ReadJSON(d.Path(workdirs.ConfigureFile), &doc); err != nil {
 			return nil, phases.Errorf(phases.Input, "run `kerb submit "+o.info.Group+" --from configure`", "dataset %s is not configured: %w", code, err)
@@ -270,8 +271,15 @@ func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs,
 		}
 		n.Steps[scheduler.Compute] = request
 		if c.Mode == "parallel" && c.Parts > 0 {
-			n.Parts = c.Parts
+			n.Parts, n.Combines = c.Parts, c.Combines
 			n.Steps[scheduler.Parts] = request
+		}
+		if m := doc.Mean; m != nil { // which the test puts together, where it does not compute it
+			n.Reduces = m.Array()
+			n.Steps[scheduler.Reduce] = scheduler.Request{Memory: m.Memory, Time: m.TaskTime()}
+			test := n.Steps[scheduler.Test]
+			test.Memory = max(m.Memory, scheduler.DefaultRequest(scheduler.Test).Memory)
+			n.Steps[scheduler.Test] = test
 		}
 		list = append(list, n)
 	}

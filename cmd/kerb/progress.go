@@ -34,7 +34,7 @@ func newProgress(w io.Writer, o *orchestra) *progress {
 
 // stepOrder is the order in which the steps of a run are shown.
 var stepOrder = []scheduler.Step{
-	scheduler.Scan, scheduler.Configure, scheduler.Compute, scheduler.Parts, scheduler.Combine, scheduler.Correct, scheduler.Test, scheduler.Client, scheduler.Catalog,
+	scheduler.Scan, scheduler.Configure, scheduler.Compute, scheduler.Parts, scheduler.Combine, scheduler.Correct, scheduler.Reduce, scheduler.Test, scheduler.Client, scheduler.Catalog,
 }
 
 // show draws the counts of every step, and how far some of the running tasks have come.

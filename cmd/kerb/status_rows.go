@@ -66,7 +66,7 @@ func jobRows(r *report) []jobRow {
 		}
 		if len(v.Job.Tasks) == 1 {
 			row.Dataset = itemNames(v.Job.Tasks[0])
-		} else if v.Job.Step == scheduler.Parts {
+		} else if v.Job.Tasks[0][0].Part >= 0 { // all of them are of one dataset
 			row.Dataset = v.Job.Tasks[0][0].Code
 		}
 		if !start.IsZero() && end.After(start) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -50,8 +51,16 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 		err = compute.Combine(ctx, d, max(0, part), c)
 	case scheduler.Correct:
 		_, err = compute.Correct(ctx, d, c)
+	case scheduler.Reduce:
+		var said string
+		said, err = verify.Reduce(ctx, d, part, verify.Options{Memory: taskMemory(), Progress: progress})
+		fmt.Fprintln(os.Stderr, said)
 	case scheduler.Test:
-		_, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress})
+		var report *verify.Report
+		report, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress})
+		if report != nil && report.Large != nil {
+			fmt.Fprintln(os.Stderr, report.Large.Throughput())
+		}
 	case scheduler.Client:
 		err = w.client(ctx, d)
 	case scheduler.Catalog:
@@ -135,7 +144,7 @@ func (o stacOptions) catalog() (catalog.Options, error) {
 	return out, err
 }
 
-// taskMemory is what the large plot may use: half of what the scheduler gave the task, and the default where none did.
+// taskMemory is what the mean of a whole variable may use: half of what the scheduler gave the task, and the default where none did.
 func taskMemory() int64 {
 	megabytes, err := strconv.ParseInt(os.Getenv("SLURM_MEM_PER_NODE"), 10, 64)
 	if err != nil || megabytes <= 0 {

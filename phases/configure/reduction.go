@@ -27,6 +27,14 @@ func (r *Reduction) TaskTime() time.Duration {
 	return time.Duration(r.Seconds) * time.Second / time.Duration(max(1, r.Tasks))
 }
 
+// Array is how many tasks compute the mean before the test; 0 when the test does, or there is none.
+func (r *Reduction) Array() int {
+	if r == nil {
+		return 0
+	}
+	return r.Tasks
+}
+
 func (r *Reduction) String() string {
 	who := "by the test itself"
 	if r.Tasks > 0 {

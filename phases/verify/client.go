@@ -141,7 +141,7 @@ func (c *clientCheck) choose(d *workdirs.Dataset) error {
 		return nil
 	}
 	c.main = main
-	axis, ok := meanAxis(ds, main)
+	_, axis, ok := plots.ChooseMean(ds)
 	if !ok {
 		return nil
 	}

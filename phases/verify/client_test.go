@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/stores/zarr"
 )
 
 // pretend is a Python that answers the given values, whatever it is asked.
@@ -42,11 +43,15 @@ func checked(t *testing.T, s Subject, path string, opts ClientOptions) *clientCh
 	t.Helper()
 	ds := s.Store.Dataset()
 	main := ds.Arrays[ds.Array("temp")]
-	m, err := timeMean(t.Context(), s.Store, s.Fetch, main, 0, 1<<20, nil)
+	a, err := zarr.OpenArray(s.Store, main.Path, s.Fetch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &clientCheck{ClientOptions: opts, path: path, store: s.Store, fetch: s.Fetch, scratch: t.TempDir(), main: main, mean: m.values}
+	m, err := a.Reduce(t.Context(), 0, nil, nil, 1<<20, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &clientCheck{ClientOptions: opts, path: path, store: s.Store, fetch: s.Fetch, scratch: t.TempDir(), main: main, mean: m.Mean()}
 }
 
 func TestClient(t *testing.T) {

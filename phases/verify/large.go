@@ -8,7 +8,7 @@ type Large struct {
 	Bytes    int64  `json:"bytes"`        // of the variable, decoded
 	Memory   int64  `json:"memory_bytes"` // that the reduction was allowed
 
-	Seconds float64 `json:"-"` // that it took: no part of the report, which has no times in it
+	Seconds float64 `json:"-"` // that all processes took together: no part of the report, which has no times in it
 }
 
 func (l *Large) String() string {

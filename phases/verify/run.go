@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"sync"
-	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
@@ -17,7 +14,6 @@ import (
 	"github.com/cedadev/kerchunk-builder/stores"
 	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/virtual"
-	"github.com/cedadev/kerchunk-builder/virtual/cf"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
@@ -95,7 +91,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
 	if report.Verdict == Passed { // pictures of wrong data would only mislead
-		shown := &shown{d: d, store: s, fetch: files.Fetch, opts: opts, report: report}
+		shown := &shown{d: d, path: latest.Path, store: s, fetch: files.Fetch, tasks: doc.Mean.Array(), opts: opts, report: report}
 		if err := shown.all(ctx); err != nil {
 			if transient(ctx, err) {
 				return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
@@ -148,8 +144,10 @@ func allowed(d *workdirs.Dataset, path string) ([]Fault, error) {
 // shown is a store that has passed, of which pictures are drawn.
 type shown struct {
 	d      *workdirs.Dataset
+	path   string // of the store
 	store  zarr.Store
 	fetch  zarr.Fetch
+	tasks  int // that may have reduced the variable already
 	opts   Options
 	report *Report
 }
@@ -166,28 +164,27 @@ func (v *shown) all(ctx context.Context) error {
 	if err := v.draw(ctx, SmallPlotFile, src, figure.Request{Variable: main.Path, Dataset: v.d.Code}); err != nil {
 		return fmt.Errorf("small plot: %w", err)
 	}
-	axis, ok := meanAxis(ds, main)
-	if !ok {
-		return nil
+	r, err := reducing(v.d, v.path, v.store, v.fetch, v.tasks, v.opts)
+	if err != nil || r == nil {
+		return err
 	}
-	began := time.Now()
-	m, err := timeMean(ctx, v.store, v.fetch, main, axis, v.opts.Memory, v.opts.Progress)
+	took, err := r.ensure(ctx, 0, len(r.boxes))
 	if err != nil {
 		return fmt.Errorf("large plot: %w", err)
 	}
-	v.report.Large = &Large{Variable: main.Path, Bytes: elements(main.Grid.Shape) * int64(main.Type.Size), Memory: v.opts.Memory, Seconds: time.Since(began).Seconds()}
-	name := fmt.Sprintf("%s  ·  mean of %d times", v.d.Code, main.Grid.Shape[axis])
-	whole := reduced{src, m.array, m.values}
+	v.report.Large = &Large{Variable: main.Path, Bytes: took.Bytes, Memory: r.memory, Seconds: took.Seconds}
+	name := fmt.Sprintf("%s  ·  mean of %d times", v.d.Code, main.Grid.Shape[r.axis])
+	whole := reduced{src, r}
 	if err := v.draw(ctx, LargePlotFile, whole, figure.Request{Variable: main.Path, Dataset: name}); err != nil {
 		return fmt.Errorf("large plot: %w", err)
 	}
-	return v.keepMean(ctx, whole, main, axis)
-}
-
-// meanAxis is the axis that the large plot is the mean over; false when it would be the mean of nothing or over nothing.
-func meanAxis(ds virtual.Dataset, main virtual.Array) (int, bool) {
-	axis := cf.AxesOf(&ds, &main).T
-	return axis, axis >= 0 && len(main.Grid.Shape) >= 2 && main.Grid.Shape[axis] >= 2
+	if err := v.keepMean(ctx, whole, main, r.axis); err != nil {
+		return fmt.Errorf("large plot: %w", err)
+	}
+	if err := os.RemoveAll(v.d.Path(workdirs.TestDir, reductionDir)); err != nil {
+		return &phases.Error{Class: phases.IO, Err: err}
+	}
+	return nil
 }
 
 // keepMean writes as much of the mean as the client will compare.
@@ -205,76 +202,4 @@ func (v *shown) draw(ctx context.Context, name string, src figure.Source, req fi
 		_, err := figure.Draw(ctx, w, src, req)
 		return err
 	})
-}
-
-type mean struct {
-	array  virtual.Array // without the dimension that was reduced
-	values []float64
-}
-
-// timeMean reads the whole variable, chunk by chunk, in at most memory bytes.
-func timeMean(ctx context.Context, s zarr.Store, fetch zarr.Fetch, main virtual.Array, axis int, memory int64, progress func(phases.Progress)) (*mean, error) {
-	a, err := zarr.OpenArray(s, main.Path, fetch)
-	if err != nil {
-		return nil, err
-	}
-	r, err := a.Reduce(ctx, axis, nil, nil, memory, counting(progress, main.Grid.Count()))
-	if err != nil {
-		return nil, err
-	}
-	out := &mean{array: main, values: r.Mean()}
-	out.array.Dimensions = without(main.Dimensions, axis)
-	out.array.Grid = virtual.Grid{Shape: r.Shape, Chunks: without(main.Grid.Chunks, axis)}
-	return out, nil
-}
-
-// counting counts calls, of which there will be total, and tells f of each from one goroutine at a time.
-func counting(f func(phases.Progress), total int64) func() {
-	if f == nil {
-		return nil
-	}
-	var mu sync.Mutex
-	at := phases.Progress{Total: total}
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		at.Done++
-		f(at)
-	}
-}
-
-// reduced is a source in which one array has been replaced by what was computed of it.
-type reduced struct {
-	figure.Source
-	array  virtual.Array
-	values []float64
-}
-
-func (r reduced) Dataset() virtual.Dataset {
-	ds := r.Source.Dataset()
-	ds.Arrays = slices.Clone(ds.Arrays)
-	ds.Arrays[ds.Array(r.array.Path)] = r.array
-	return ds
-}
-
-func (r reduced) Floats(ctx context.Context, array string, start, count []int64) ([]float64, error) {
-	if array != r.array.Path {
-		return r.Source.Floats(ctx, array, start, count)
-	}
-	if start == nil {
-		return r.values, nil
-	}
-	out := make([]float64, 0, elements(count))
-	var take func(d int, base int64)
-	take = func(d int, base int64) {
-		if d == len(count) {
-			out = append(out, r.values[base])
-			return
-		}
-		for i := range count[d] {
-			take(d+1, base*r.array.Grid.Shape[d]+start[d]+i)
-		}
-	}
-	take(0, 0)
-	return out, nil
 }
