@@ -16,6 +16,12 @@ import (
 // compactedFile holds compacted records, one line each, sorted by job, index and attempt.
 const compactedFile = "compacted.tsv"
 
+// Loose counts the records that lie in files of their own.
+func (r *Run) Loose() (int, error) {
+	names, err := r.looseRecords()
+	return len(names), err
+}
+
 // Compact moves the records that lie in files of their own into one file when there are at least least of them. Only the
 // holder of the group's lease may call it.
 func (r *Run) Compact(least int) error {

@@ -80,7 +80,7 @@ func runStatus(ctx context.Context, args []string, opts statusOptions, env envir
 	if err != nil {
 		return err
 	}
-	return opts.print(ctx, reports, env)
+	return opts.print(reports, env)
 }
 
 // look finds out how the newest runs of the groups named stand, or the runs named.
@@ -100,8 +100,8 @@ func (opts *statusOptions) look(ctx context.Context, names []string) ([]*report,
 	return reports, nil
 }
 
-// print writes reports, and then sees to their records.
-func (opts *statusOptions) print(ctx context.Context, reports []*report, env environment) error {
+// print writes reports.
+func (opts *statusOptions) print(reports []*report, env environment) error {
 	for _, r := range reports {
 		if err := r.update(opts.by); err != nil {
 			return err
@@ -119,22 +119,6 @@ func (opts *statusOptions) print(ctx context.Context, reports []*report, env env
 			for _, line := range r.lines(opts.by, width(env.stdout), 0) {
 				fmt.Fprintln(env.stdout, line)
 			}
-		}
-	}
-	return tidy(ctx, reports)
-}
-
-// tidyFrom is the number of records from which it is worth looking whether they can be compacted for the next reader.
-const tidyFrom = 2000
-
-// tidy compacts the records of big runs, if nobody else is at their groups.
-func tidy(ctx context.Context, reports []*report) error {
-	for _, r := range reports {
-		if r.Sources[0].Facts < tidyFrom {
-			continue
-		}
-		if err := compactRun(ctx, r.o.workdir, r.o.run, tidyFrom); err != nil {
-			return err
 		}
 	}
 	return nil

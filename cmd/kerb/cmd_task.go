@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -98,19 +99,33 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	host, _ := os.Hostname()
 	t.record = workdirs.Record{Job: ref.Key, Index: index, Attempt: ref.Attempt, Host: host, Start: time.Now().UTC(), Source: "task"}
 	err = t.all(ctx)
-	if index%compactEvery == compactEvery-1 && ctx.Err() == nil {
-		if cerr := compactRun(ctx, w, run, compactEvery/2); cerr != nil { // the next one does it
+	if compacts(ref.Key, index) && ctx.Err() == nil {
+		if cerr := compactRun(ctx, w, run); cerr != nil { // the next one does it
 			fmt.Fprintln(env.stderr, "kerb: the run's records are not compacted:", cerr)
 		}
 	}
 	return err
 }
 
-// One task in so many compacts the records of the run when it has done its work, so that they are read at once at any time.
-const compactEvery = 1000
+// One task in so many compacts the records of the run, when it has done its work and finds so many, so that they are read at once
+// at any time.
+const (
+	compactEvery = 100
+	compactFrom  = 500
+)
 
-// compactRun compacts the records of a run if nobody else is at its group.
-func compactRun(ctx context.Context, w *workdirs.Workdir, run *workdirs.Run, least int) error {
+// compacts chooses the tasks that do so, however many tasks a job has.
+func compacts(job string, index int) bool {
+	h := fnv.New32a()
+	fmt.Fprint(h, job, " ", index)
+	return h.Sum32()%compactEvery == 0
+}
+
+// compactRun compacts the records of a run if there are many and nobody else is at its group.
+func compactRun(ctx context.Context, w *workdirs.Workdir, run *workdirs.Run) error {
+	if n, err := run.Loose(); err != nil || n < compactFrom {
+		return err
+	}
 	g, err := w.Group(run.Group)
 	if err != nil {
 		return err
@@ -119,7 +134,7 @@ func compactRun(ctx context.Context, w *workdirs.Workdir, run *workdirs.Run, lea
 	if err != nil {
 		return nil // busy, or not ours to write to
 	}
-	err = run.Compact(least)
+	err = run.Compact(compactFrom)
 	if errors.Is(err, fs.ErrPermission) {
 		err = nil
 	}

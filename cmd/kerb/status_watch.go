@@ -49,7 +49,7 @@ func watchStatus(ctx context.Context, names []string, opts statusOptions, env en
 			if s != nil {
 				s.draw(nil)
 			}
-			if err := opts.print(ctx, reports, env); err != nil || ended {
+			if err := opts.print(reports, env); err != nil || ended {
 				return err
 			}
 			if err := sleep(ctx, pause); err != nil {
@@ -58,9 +58,6 @@ func watchStatus(ctx context.Context, names []string, opts statusOptions, env en
 			continue
 		}
 		if err := drawReports(s, reports, opts.by); err != nil {
-			return err
-		}
-		if err := tidy(ctx, reports); err != nil {
 			return err
 		}
 		stop := every(ctx, time.Second, func() { _ = drawReports(s, reports, opts.by) }) // the next look says what is wrong
