@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,11 @@ type API struct {
 	base   string
 	token  string
 	client *retryablehttp.Client
+	pause  time.Duration // before a document is looked at again that is not as it was sent
 }
+
+// errOther is the error for an API that holds another document than it was sent.
+var errOther = errors.New("it took the document, but gives back another")
 
 // Outcome is what Post did to one document.
 type Outcome string
@@ -42,6 +47,7 @@ const (
 	maxAnswer      = 64 << 20 // bytes of an answer that are read
 	requestTimeout = time.Minute
 	retries        = 5
+	looks          = 5 // at a document that was sent
 )
 
 // Token reads a bearer token: from the file if one is named, else from the environment variable. Neither
@@ -72,7 +78,7 @@ func NewAPI(root, token string) (*API, error) {
 	c.RetryWaitMin = 200 * time.Millisecond
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.HTTPClient.Timeout = requestTimeout
-	return &API{base: strings.TrimRight(root, "/"), token: token, client: c}, nil
+	return &API{base: strings.TrimRight(root, "/"), token: token, client: c, pause: 100 * time.Millisecond}, nil
 }
 
 func loopback(host string) bool {
@@ -85,10 +91,6 @@ func loopback(host string) bool {
 // absolute below base, the address under which dir is published, or dir itself when base is empty.
 // Each document that was sent is read back and compared.
 func (a *API) Post(ctx context.Context, dir, base, group, code string) (collection, item Outcome, err error) {
-	c, err := readDocument(dir, group, "collection.json")
-	if err != nil {
-		return "", "", err
-	}
 	i, err := readDocument(dir, group, code, code+".json")
 	if err != nil {
 		return "", "", err
@@ -100,14 +102,47 @@ func (a *API) Post(ctx context.Context, dir, base, group, code string) (collecti
 		return "", "", err
 	}
 	here := a.base + "/collections/" + url.PathEscape(group)
-	c["links"] = []any{}
 	i["links"] = []any{map[string]any{"rel": "collection", "href": here, "type": "application/json"}}
-	collection, err = a.hold(ctx, a.base+"/collections", here, c)
-	if err != nil {
+	if collection, err = a.holdCollection(ctx, dir, group, here); err != nil {
 		return "", "", err
 	}
 	item, err = a.hold(ctx, here+"/items", here+"/items/"+url.PathEscape(code), i)
 	return collection, item, err
+}
+
+// holdCollection makes the API hold a group's collection. Other tasks may be changing and posting it meanwhile: it looks at the catalogue again afterwards,
+// so that of several at once the last to post has posted the last.
+func (a *API) holdCollection(ctx context.Context, dir, group, here string) (Outcome, error) {
+	read := func() (map[string]any, error) {
+		c, err := readDocument(dir, group, "collection.json")
+		if err == nil {
+			c["links"] = []any{}
+		}
+		return c, err
+	}
+	c, err := read()
+	if err != nil {
+		return "", err
+	}
+	outcome := Unchanged
+	for range patience {
+		done, err := a.hold(ctx, a.base+"/collections", here, c)
+		if err != nil && !errors.Is(err, errOther) {
+			return "", err
+		}
+		if outcome == Unchanged {
+			outcome = done
+		}
+		now, errRead := read()
+		if errRead != nil {
+			return "", errRead
+		}
+		if reflect.DeepEqual(now, c) {
+			return outcome, err
+		}
+		c = now
+	}
+	return "", phases.Errorf(phases.IO, "run the catalog phase again", "the collection of group %s kept changing while it was posted", group)
 }
 
 // hold makes the API hold a document: create where there is none, update where it differs.
@@ -150,14 +185,22 @@ func (a *API) hold(ctx context.Context, parent, address string, doc map[string]a
 			return "", refusal(http.MethodPut, address, status, body)
 		}
 	}
-	held, err = a.get(ctx, address)
-	if err != nil {
-		return "", err
+	for look := range looks { // an API may need a moment until it gives back what it took
+		if look > 0 {
+			select {
+			case <-ctx.Done():
+				return "", ctx.Err()
+			case <-time.After(a.pause << look):
+			}
+		}
+		if held, err = a.get(ctx, address); err != nil {
+			return "", err
+		}
+		if held != nil && holds(held, doc) {
+			return outcome, nil
+		}
 	}
-	if held == nil || !holds(held, doc) {
-		return "", phases.Errorf(phases.IO, "look at the API's log", "STAC API %s: it took the document, but gives back another", address)
-	}
-	return outcome, nil
+	return "", phases.Errorf(phases.IO, "look at the API's log", "STAC API %s: %w", address, errOther)
 }
 
 // get reads a document; nil when there is none.
@@ -232,18 +275,14 @@ func refusal(method, address string, status int, body []byte) error {
 	return phases.Errorf(class, remedy, "STAC API: %s %s answers %d %s: %q", method, address, status, http.StatusText(status), body)
 }
 
-// holds reports whether a document that the API gives back says all that ours says. An API has its own
-// links, and may add members.
+// holds reports whether a document that the API gives back says all that ours says. An API has its own links, keeps the times of its own
+// changes (common metadata's created and updated), may add members and leave out empty ones.
 func holds(held, ours map[string]any) bool {
 	for k, v := range ours {
-		if k == "links" {
+		if k == "links" || k == "created" || k == "updated" {
 			continue
 		}
-		w, ok := held[k]
-		if !ok && v == nil {
-			continue
-		}
-		if !within(w, v) {
+		if w, ok := held[k]; !ok && !void(v) || ok && !within(w, v) {
 			return false
 		}
 	}
@@ -251,17 +290,36 @@ func holds(held, ours map[string]any) bool {
 }
 
 func within(held, ours any) bool {
-	o, okO := ours.(map[string]any)
-	h, okH := held.(map[string]any)
-	if !okO || !okH {
-		return reflect.DeepEqual(held, ours)
+	switch o := ours.(type) {
+	case map[string]any:
+		h, ok := held.(map[string]any)
+		return ok && holds(h, o)
+	case []any:
+		h, ok := held.([]any)
+		return ok && slices.EqualFunc(h, o, within)
+	case string:
+		h, ok := held.(string)
+		return ok && (h == o || sameInstant(h, o))
 	}
-	for k, v := range o {
-		if w, ok := h[k]; !ok && v != nil || ok && !within(w, v) {
-			return false
-		}
+	return reflect.DeepEqual(held, ours)
+}
+
+// void reports whether a member says nothing.
+func void(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
 	}
-	return true
+	return v == nil
+}
+
+// sameInstant: RFC 3339 has many ways to write a time, and an API its own.
+func sameInstant(a, b string) bool {
+	s, errA := time.Parse(time.RFC3339, a)
+	t, errB := time.Parse(time.RFC3339, b)
+	return errA == nil && errB == nil && s.Equal(t)
 }
 
 func readDocument(dir string, elem ...string) (map[string]any, error) {

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"encoding/json"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -93,7 +95,7 @@ func newStandIn(t *testing.T) (*standIn, *API) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.client.RetryWaitMin, api.client.RetryWaitMax = time.Millisecond, 5*time.Millisecond
+	api.client.RetryWaitMin, api.client.RetryWaitMax, api.pause = time.Millisecond, 5*time.Millisecond, time.Millisecond
 	return s, api
 }
 
@@ -219,6 +221,77 @@ func TestPostInARace(t *testing.T) {
 	}
 	if s.docs["/collections/cmip/items/a"]["properties"] == nil {
 		t.Error("the other task's item stands")
+	}
+}
+
+// Many tasks enter and post datasets of one group at once: in the end the API has the collection that the catalogue has.
+func TestManyPostAtOnce(t *testing.T) {
+	s, api := newStandIn(t)
+	dir, files := t.TempDir(), t.TempDir()
+	var tasks sync.WaitGroup
+	for i := range 12 {
+		p := product(t, files, "set"+string(rune('a'+i)))
+		p.Cover.End = time.Date(1991+i, 1, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)
+		tasks.Go(func() {
+			if err := Write(dir, p); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, _, err := api.Post(t.Context(), dir, "", "cmip", p.Code); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	tasks.Wait()
+	want, err := readDocument(dir, "cmip", "collection.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !holds(s.docs["/collections/cmip"], want) {
+		t.Errorf("the API holds %v", s.docs["/collections/cmip"])
+	}
+	if len(s.docs) != 13 {
+		t.Errorf("the API holds %d documents", len(s.docs))
+	}
+}
+
+// What servers do to documents of their own accord is no difference: stac-fastapi notes when it changed an item, pydantic writes times and numbers its own way.
+func TestHolds(t *testing.T) {
+	parse := func(text string) (doc map[string]any) {
+		if err := json.Unmarshal([]byte(text), &doc); err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	ours := parse(`{"id": "a", "bbox": [-180, 0], "stac_extensions": [], "geometry": null, "links": [1],
+		"properties": {"datetime": null, "start_datetime": "1990-01-01T00:00:00Z", "updated": "2020-01-01T00:00:00Z", "n": 1}, "extent": {"interval": [["1990-01-01T00:00:00Z", null]]}}`)
+	for text, want := range map[string]bool{
+		`{"id": "a", "bbox": [-180.0, 0.0], "properties": {"start_datetime": "1990-01-01T00:00:00.000000+00:00", "updated": "2026-05-05T10:00:00Z", "created": "x", "n": 1.0, "more": 1},
+			"extent": {"interval": [["1990-01-01T00:00:00.000Z", null]]}, "links": []}`: true,
+		`{"id": "a", "bbox": [-180, 1], "properties": {"start_datetime": "1990-01-01T00:00:00Z", "n": 1}, "extent": {"interval": [["1990-01-01T00:00:00Z", null]]}}`:                   false,
+		`{"id": "a", "bbox": [-180, 0], "properties": {"start_datetime": "1990-01-02T00:00:00Z", "n": 1}, "extent": {"interval": [["1990-01-01T00:00:00Z", null]]}}`:                   false,
+		`{"id": "a", "bbox": [-180, 0], "properties": {"n": 1}, "extent": {"interval": [["1990-01-01T00:00:00Z", null]]}}`:                                                             false,
+		`{"id": "a", "bbox": [-180, 0], "properties": {"start_datetime": "1990-01-01T00:00:00Z", "n": 1}, "extent": {"interval": [["1990-01-01T00:00:00Z", "2000-01-01T00:00:00Z"]]}}`: false,
+	} {
+		if got := holds(parse(text), ours); got != want {
+			t.Errorf("%v for %s", got, text)
+		}
+	}
+}
+
+// A token goes nowhere but over TLS that is verified.
+func TestUnknownCertificate(t *testing.T) {
+	asked := false
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	api, err := NewAPI(server.URL, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.client.RetryMax = 0
+	if _, err := api.get(t.Context(), server.URL+"/collections/a"); err == nil || asked {
+		t.Errorf("a certificate that nobody vouches for is taken: %v", err)
 	}
 }
 
