@@ -255,6 +255,35 @@ func TestManyPostAtOnce(t *testing.T) {
 	}
 }
 
+// The collection grows between our look at it and our request: what is posted in the end is what the catalogue has.
+func TestCollectionGrowsWhileItIsPosted(t *testing.T) {
+	s, api := newStandIn(t)
+	dir, files := t.TempDir(), t.TempDir()
+	if err := Write(dir, product(t, files, "a")); err != nil {
+		t.Fatal(err)
+	}
+	later := product(t, files, "b")
+	later.Cover.End = "2001-01-01T00:00:00Z"
+	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && r.URL.Path == "/collections" {
+			if err := Write(dir, later); err != nil {
+				t.Error(err)
+			}
+		}
+		return false
+	}
+	if c, _ := post(t, api, dir, "a"); c != Created {
+		t.Errorf("the collection is %s", c)
+	}
+	want, err := readDocument(dir, "cmip", "collection.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.docs["/collections/cmip"]; !holds(got, want) {
+		t.Errorf("the API holds %v", got["extent"])
+	}
+}
+
 // What servers do to documents of their own accord is no difference: stac-fastapi notes when it changed an item, pydantic writes times and numbers its own way.
 func TestHolds(t *testing.T) {
 	parse := func(text string) (doc map[string]any) {
