@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -92,7 +93,7 @@ func runTask(ctx context.Context, w *workdirs.Workdir, runID string, ref schedul
 	if !ok {
 		return phases.Errorf(phases.Input, "", "job %s of run %s has no index %d", ref, runID, index)
 	}
-	t := &taskRun{workdir: w, run: run, step: step, index: index, do: do, finish: finish, after: list.After, since: list.Since}
+	t := &taskRun{workdir: w, run: run, step: step, index: index, do: do, finish: finish, after: list.After, since: list.Since, log: env.stderr}
 	if err := t.items.UnmarshalText([]byte(text)); err != nil {
 		return err
 	}
@@ -156,6 +157,7 @@ type taskRun struct {
 	events  *workdirs.EventWriter
 	live    bus.Publisher
 	told    time.Time // the last event of progress
+	log     io.Writer
 }
 
 // all does the items in turn, each with its own result, and writes the record. The task fails, and is tried again, when an item
@@ -186,8 +188,11 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 			ierr = phases.Errorf(phases.Class(result.Class), "", "%s", result.Message)
 		}
 		t.record.Items = append(t.record.Items, result)
-		if first == nil {
+		switch {
+		case first == nil:
 			first = ierr
+		case ierr != nil:
+			fmt.Fprintln(t.log, "kerb:", ierr)
 		}
 		if ctx.Err() != nil {
 			break // told to stop: what is left is for the next attempt
@@ -205,7 +210,9 @@ func (t *taskRun) all(ctx context.Context) (err error) {
 	if ferr := t.finished(ctx); ferr != nil && first == nil {
 		first = ferr
 	}
-	err = t.conclude(ctx, first)
+	if err = t.conclude(ctx, first); err == nil && first != nil { // the task ends well, and its log says all the same what failed
+		fmt.Fprintln(t.log, "kerb:", first)
+	}
 	eerr := t.tell(ctx, workdirs.Event{Done: int64(len(t.record.Items)), Total: int64(len(t.items)), Message: t.record.State})
 	return errors.Join(err, t.run.WriteRecord(t.record), eerr)
 }

@@ -401,13 +401,15 @@ func TestPackedTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var log bytes.Buffer
 	task := func(job, after string, attempt int) (workdirs.Record, error) {
 		t.Helper()
+		log.Reset()
 		ref := scheduler.Ref{Key: job, Attempt: attempt}
 		if err := r.WriteTaskList(ref.String(), workdirs.TaskList{Job: job, Attempt: attempt, Step: job, After: after, Tasks: map[int]string{0: "a b c"}}); err != nil {
 			t.Fatal(err)
 		}
-		terr := runTask(t.Context(), w, r.ID, ref, 0, pretender{s.dir}.do, finishNothing, environment{io.Discard, io.Discard})
+		terr := runTask(t.Context(), w, r.ID, ref, 0, pretender{s.dir}.do, finishNothing, environment{io.Discard, &log})
 		recs, err := r.TaskRecords(job, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -426,9 +428,15 @@ func TestPackedTask(t *testing.T) {
 	if want := []string{"a failed", "b failed", "c done", "failed"}; err == nil || !slices.Equal(states(first), want) || !first.Transient || first.Class != "io" {
 		t.Errorf("first attempt: %v, class %s, %v; want %v", states(first), first.Class, err, want)
 	}
+	if text := fmt.Sprint(log.String(), err); !strings.Contains(text, "dataset a") || !strings.Contains(text, "dataset b") {
+		t.Errorf("the log of the first attempt names not both failures: %s", text)
+	}
 	second, err := task("compute", "", 2)
 	if want := []string{"a failed", "b done", "c done", "done"}; err != nil || !slices.Equal(states(second), want) {
 		t.Errorf("second attempt: %v, %v; want %v", states(second), err, want)
+	}
+	if !strings.Contains(log.String(), "units differ") {
+		t.Errorf("the log of the second attempt, which ends well, does not say what failed: %s", log.String())
 	}
 	if n := s.effects()["compute.c"]; n != 1 {
 		t.Errorf("c was computed %d times", n)
