@@ -80,7 +80,7 @@ func TestKilledRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	kerb := kerbCommand(t)
-	for _, override := range []string{"compute: serial\n", "compute: parallel\nparts: 5\nrecord_size: 7\n", "format: json\n"} {
+	for _, override := range []string{"compute: serial\n", "compute: parallel\nparts: 5\ncombines: 3\nreduces: 4\nrecord_size: 7\n", "format: json\n"} {
 		name, _, _ := strings.Cut(override, "\n")
 		t.Run(name, func(t *testing.T) {
 			fresh := func() string {

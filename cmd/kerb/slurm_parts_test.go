@@ -12,6 +12,7 @@ import (
 	"time"
 
 	slurmcluster "github.com/cedadev/kerchunk-builder/deploy/slurm-cluster"
+	"github.com/cedadev/kerchunk-builder/phases/verify"
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -51,7 +52,7 @@ func TestPartsOnSlurm(t *testing.T) {
 	define := func() string {
 		w := t.TempDir()
 		kerb("init", "g", "-p", "sst="+data+"/*.nc", "-w", w)
-		put(t, filepath.Join(w, "datasets", "sst", "override.yaml"), "compute: parallel\nparts: 6\nrecord_size: 7\nmemory: 120M\n")
+		put(t, filepath.Join(w, "datasets", "sst", "override.yaml"), "compute: parallel\nparts: 6\ncombines: 2\nreduces: 3\nrecord_size: 7\nmemory: 120M\n")
 		return w
 	}
 	calm := define()
@@ -72,7 +73,8 @@ eval "$(sed -n ${n}p fate/$SLURM_ARRAY_TASK_ID)"
 `)
 	put(t, filepath.Join(w, "templates", "combine.sbatch"), `{{template "head.sbatch" . -}}
 #SBATCH --no-requeue
-`+list+` after
+mkdir fate/listing 2>/dev/null && `+list+` after && mkdir fate/listed # the first of the two
+until [ -d fate/listed ]; do sleep 0.1; done
 {{template "task.sbatch" . -}}
 `)
 	site := filepath.Join(w, "site.yaml")
@@ -147,6 +149,12 @@ eval "$(sed -n ${n}p fate/$SLURM_ARRAY_TASK_ID)"
 	}
 	if got := contents(t, filepath.Join(w, "datasets", "sst", "stores")); !equalContents(got, want) {
 		t.Errorf("the store is not that of an undisturbed run:\n%v\n%v", got, want)
+	}
+	mean := func(w string) string {
+		return contents(t, filepath.Join(w, "datasets", "sst", "test"))[verify.MeanFile]
+	}
+	if got := mean(w); got == "" || got != mean(calm) {
+		t.Error("the mean that three tasks have computed is not that of one process")
 	}
 	left := "?"
 	for end := time.Now().Add(30 * time.Second); left != "" && time.Now().Before(end); time.Sleep(time.Second) { // the last task is on its way out
