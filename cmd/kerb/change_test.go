@@ -55,8 +55,16 @@ func TestAppendDapAndEdit(t *testing.T) {
 	store := filepath.Join(w, "datasets", "rain", "stores", "latest")
 	ends(t, 2, "dap", store)
 	ends(t, 4, "dap", store, "--from", "/nowhere", "--to", "https://data.example.org")
+	ends(t, 0, "run", "catalog", "rain", "-w", w)
 	ends(t, 0, "dap", store, "--from", archive, "--to", "https://data.example.org")
-	ends(t, 0, "run", "test", "rain", "-w", w)
+	if out := ends(t, 4, "run", "catalog", "rain", "-w", w); !strings.Contains(out, "has been changed since it was tested") {
+		t.Errorf("a store that was edited after its test: %s", out)
+	}
+	ends(t, 0, "run", "test,catalog", "rain", "-w", w)
+	if b, err := os.ReadFile(filepath.Join(w, "catalog", "g", "rain", "rain.json")); err != nil || !strings.Contains(string(b), `"remote_protocol": "https"`) {
+		t.Errorf("the catalogue doesn't say that readers need https: %v\n%s", err, b)
+	}
+	ends(t, 0, "verify", store)
 	ends(t, 0, "dap", store, "--undo")
 	ends(t, 4, "dap", store, "--undo")
 

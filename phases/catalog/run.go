@@ -79,7 +79,11 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	if err != nil {
 		return Product{}, &phases.Error{Class: phases.Input, Err: err}
 	}
-	report, err := tested(d, latest.Path)
+	digest, err := stores.Digest(latest.Path)
+	if err != nil {
+		return Product{}, err
+	}
+	report, err := tested(d, latest.Path, digest)
 	if err != nil {
 		return Product{}, err
 	}
@@ -94,7 +98,7 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	defer s.Close()
 	files := stores.NewFiles()
 	defer files.Close()
-	p := Product{Code: d.Code, Title: d.Code, Store: latest.Path, Kind: Parquet, Dataset: s.Dataset(), Faults: int(report.Faults), Version: version,
+	p := Product{Code: d.Code, Title: d.Code, Store: latest.Path, StoreDigest: digest, Kind: Parquet, Dataset: s.Dataset(), Faults: int(report.Faults), Version: version,
 		Report: d.Path(workdirs.TestDir, verify.ReportFile), Sources: d.Path(workdirs.SourcesFile), RemoteProtocol: "file", SourceFiles: len(doc.Files)}
 	if strings.HasSuffix(latest.Path, ".json") {
 		p.Kind = JSON
@@ -123,9 +127,6 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	if p.StoreBytes, err = size(latest.Path); err != nil {
 		return Product{}, err
 	}
-	if p.StoreDigest, err = stores.Digest(latest.Path); err != nil {
-		return Product{}, err
-	}
 	if p.Cover, err = Describe(ctx, figure.FromStore(compute.Unlinked(s), files.Fetch)); err != nil {
 		return Product{}, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
@@ -144,8 +145,8 @@ func entitle(p *Product, ds *virtual.Dataset) {
 	}
 }
 
-// tested reads the report of the test phase and sees that it is of this store.
-func tested(d *workdirs.Dataset, store string) (*verify.Report, error) {
+// tested reads the report of the test phase and sees that it is of this store as it is now.
+func tested(d *workdirs.Dataset, store, digest string) (*verify.Report, error) {
 	text, err := os.ReadFile(d.Path(workdirs.TestDir, verify.ReportFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, phases.Errorf(phases.Input, "run `kerb run test "+d.Code+"` first", "dataset %s is not tested", d.Code)
@@ -159,6 +160,9 @@ func tested(d *workdirs.Dataset, store string) (*verify.Report, error) {
 	}
 	if r.Store != d.Rel(store) {
 		return nil, phases.Errorf(phases.Input, "run `kerb run test "+d.Code+"` first", "dataset %s: the test report is of %s, not of %s", d.Code, r.Store, d.Rel(store))
+	}
+	if r.Digest != digest {
+		return nil, phases.Errorf(phases.Input, "run `kerb run test "+d.Code+"` again", "dataset %s: %s has been changed since it was tested", d.Code, r.Store)
 	}
 	return r, nil
 }

@@ -27,7 +27,7 @@ type Subject struct {
 // values (see [Values]). Edits that the store records are seen through: what they have changed must be as they say, and all else as
 // it was. An array that is not the plan's is left out of the last three, which can say nothing about it.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
-	s.Store = withoutLinks(s.Store)
+	s.Store = compute.Unlinked(s.Store)
 	results, err := s.check(ctx, n, seed)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/plots/figure"
@@ -127,7 +128,7 @@ func Reduce(ctx context.Context, d *workdirs.Dataset, task int, opts Options) (s
 	defer linked.Close()
 	files := stores.NewFiles()
 	defer files.Close()
-	r, err := reducing(d, latest.Path, withoutLinks(linked), files.Fetch, tasks, opts)
+	r, err := reducing(d, latest.Path, compute.Unlinked(linked), files.Fetch, tasks, opts)
 	if err != nil || r == nil {
 		return "", err
 	}

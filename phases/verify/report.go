@@ -19,6 +19,7 @@ const (
 // the same store gives the same report.
 type Report struct {
 	Store   string    `json:"store"`
+	Digest  string    `json:"digest,omitempty"` // of the store of a dataset, as stores.Digest has it
 	Verdict Verdict   `json:"verdict"`
 	Seed    uint64    `json:"seed"` // of the sample of values
 	Faults  int64     `json:"faults"`

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/compute"
 	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/plots"
 	"github.com/cedadev/kerchunk-builder/plots/figure"
@@ -67,7 +68,11 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 		return nil, &phases.Error{Class: phases.Fault, Err: err, Remedy: "compute it again"}
 	}
 	defer linked.Close()
-	s := withoutLinks(linked)
+	digest, err := stores.Digest(latest.Path)
+	if err != nil {
+		return nil, &phases.Error{Class: phases.IO, Err: err}
+	}
+	s := compute.Unlinked(linked)
 	files := stores.NewFiles()
 	defer files.Close()
 	if opts.Sample == 0 {
@@ -90,6 +95,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
+	report.Digest = digest
 	if report.Verdict == Passed { // pictures of wrong data would only mislead
 		shown := &shown{d: d, path: latest.Path, store: s, fetch: files.Fetch, tasks: doc.Mean.Array(), opts: opts, report: report}
 		if err := shown.all(ctx); err != nil {
