@@ -81,7 +81,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 		case varies && coordinated(headers, path):
 			a.from = "evidence"
 			found = append(found, a)
-		case varies, unlimited(headers, path) && !coordinated(headers, path):
+		case varies, !coordinated(headers, path) && (unlimited(headers, path) || timesDiffer(headers, path)):
 			open = append(open, path)
 		}
 	}
@@ -92,7 +92,7 @@ func axes(headers []*Header, rules Rules) ([]*axis, error) {
 	}
 	if len(found) == 0 && len(open) == 1 {
 		a := inOrder(headers, open[0])
-		a.from, a.evidence = "evidence", "no coordinate tells files apart, and this dimension is unlimited or of differing length; the order of the files is kept"
+		a.from, a.evidence = "evidence", "no coordinate tells files apart, and this dimension is unlimited, of differing length or has differing times; the order of the files is kept"
 		found = append(found, a)
 	}
 	for _, a := range found {
@@ -160,6 +160,31 @@ func unlimited(headers []*Header, path string) bool {
 func coordinated(headers []*Header, path string) bool {
 	for _, h := range headers {
 		if h.Variable(path) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// timesDiffer reports whether a variable along the dimension alone holds times that are others in each file.
+func timesDiffer(headers []*Header, path string) bool {
+	seen := map[string]map[string]bool{}
+	for _, h := range headers {
+		for _, v := range h.Variables {
+			if len(v.Axes) != 1 || v.Axes[0] != path || v.Content == "" {
+				continue
+			}
+			if _, ok := TimeUnits(v, v); !ok {
+				continue
+			}
+			if seen[v.Path] == nil {
+				seen[v.Path] = map[string]bool{}
+			}
+			seen[v.Path][v.Content] = true
+		}
+	}
+	for _, contents := range seen {
+		if len(contents) == len(headers) {
 			return true
 		}
 	}

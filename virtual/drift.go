@@ -81,6 +81,11 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		return "", "", ""
 	}
 	if !v.Type.Equal(first.Type) && !(retime && v.Type.Numeric() && first.Type.Numeric()) {
+		if swapped := v.Type; swapped.Big != first.Type.Big {
+			if swapped.Big = first.Type.Big; swapped.Equal(first.Type) {
+				return "byte order", v.Type.String(), first.Type.String()
+			}
+		}
 		return "dtype", v.Type.String(), first.Type.String()
 	}
 	if fmt.Sprint(v.Axes) != fmt.Sprint(first.Axes) {

@@ -42,6 +42,9 @@ type Variable struct {
 // Coordinate reports whether v is the coordinate variable of its only axis.
 func (v *Variable) Coordinate() bool { return len(v.Axes) == 1 && v.Path == v.Axes[0] }
 
+// group is the path of the variable's group, with a slash behind it when it isn't the root.
+func (v *Variable) group() string { return v.Path[:len(v.Path)-len(v.Name)] }
+
 // Variable returns the header's variable at path, or nil.
 func (h *Header) Variable(path string) *Variable {
 	for _, v := range h.Variables {

@@ -1,6 +1,7 @@
 package virtual
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,9 +119,9 @@ func sharedPlaces(headers []*Header, found []*axis) [][]int {
 }
 
 // distinguishing finds a numeric scalar that is another in each file of every group: first one that calls itself the axis of an
-// ensemble (CF conventions 4, standard name realization), then the first in the order of the files.
+// ensemble (CF conventions 4, standard name realization), then a time (4.4), then the first in the order of the files.
 func distinguishing(headers []*Header, groups [][]int) string {
-	best := ""
+	best, time := "", ""
 	for _, v := range headers[0].Variables {
 		if len(v.Shape) != 0 || !v.Type.Numeric() || v.Attribute("grid_mapping_name") != nil {
 			continue
@@ -146,11 +147,14 @@ func distinguishing(headers []*Header, groups [][]int) string {
 		if v.Attribute("standard_name") == "realization" || v.Attribute("axis") == "E" || v.Attribute("_CoordinateAxisType") == "Ensemble" {
 			return v.Path
 		}
+		if _, ok := TimeUnits(v, v); ok && (time == "" || v.Attribute("standard_name") == "time") {
+			time = v.Path
+		}
 		if best == "" {
 			best = v.Path
 		}
 	}
-	return best
+	return cmp.Or(time, best)
 }
 
 // alike reports whether all that is known of the files' values is the same in all of them, so that they are copies of each other.
@@ -182,7 +186,7 @@ func auxiliaries(headers []*Header, rules Rules) map[string]bool {
 			if v.Coordinate() || len(v.Shape) == 0 || v.Type.Kind == cdm.Object && len(v.Shape) == 1 && v.Axes[0] == v.Path || slices.Contains(rules.Identical, v.Path) {
 				out[v.Path] = true
 			}
-			group := v.Path[:len(v.Path)-len(v.Name)]
+			group := v.group()
 			for _, attr := range []string{"coordinates", "bounds", "climatology", "grid_mapping", "cell_measures", "formula_terms"} {
 				s, _ := v.Attribute(attr).(string)
 				for _, name := range strings.Fields(s) {

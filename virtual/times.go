@@ -34,7 +34,7 @@ func (h *Header) TimeOf(v *Variable) *Variable {
 		return nil
 	}
 	for _, c := range h.Variables {
-		if c.Attribute("bounds") == v.Name || c.Attribute("climatology") == v.Name {
+		if c.group() == v.group() && (c.Attribute("bounds") == v.Name || c.Attribute("climatology") == v.Name) {
 			if _, ok := TimeUnits(v, c); ok {
 				return c
 			}

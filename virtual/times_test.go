@@ -168,3 +168,55 @@ func TestDirectionsThatDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Of scalars that differ it is the time that becomes a dimension, and not the one that comes first.
+func TestTimeBecomesTheDimension(t *testing.T) {
+	file := func(url string, n int64) *Header {
+		return header(url, scalar("orbit", 100+n), scalar("made", n, attribute("units", "days since 2001-01-01")),
+			scalar("time", n, attribute("units", "days since 2000-01-01"), attribute("standard_name", "time")), data("x", "y", []int64{2}, []int64{2}))
+	}
+	p, err := plan([]*Header{file("a", 1), file("b", 0)}, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"x": "[time y] [2 2]", "orbit": "[time] [2]", "made": "[time] [2]"} {
+		if got := shapeOf(t, p, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// A dimension without a coordinate along which each file has times of its own is the one to join along.
+func TestTimesAlongADimensionWithoutCoordinate(t *testing.T) {
+	file := func(url, content string) *Header {
+		when := data("when", "t", []int64{1}, []int64{1}, attribute("units", "days since 2000-01-01"))
+		when.Content = content
+		return header(url, when, data("x", "t y", []int64{1, 2}, []int64{1, 2}))
+	}
+	p, err := plan([]*Header{file("a", "1"), file("b", "2"), file("c", "3")}, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := shapeOf(t, p, "x"); got != "[t y] [3 2]" {
+		t.Error(got)
+	}
+}
+
+// Bounds of one name in two groups have each its own coordinate.
+func TestBoundsInGroups(t *testing.T) {
+	in := func(group, units string) []*Variable {
+		c := coordinate("time", units, 0)
+		c.Attributes = append(c.Attributes, attribute("bounds", "time_bnds"))
+		b := data("time_bnds", "time nv", []int64{1, 2}, []int64{1, 2})
+		for _, v := range []*Variable{c, b} {
+			v.Path = group + "/" + v.Name
+		}
+		return []*Variable{c, b}
+	}
+	h := header("a", slices.Concat(in("g", "days since 2000-01-01"), in("h", "hours since 1970-01-01"))...)
+	for _, group := range []string{"g", "h"} {
+		if of := h.TimeOf(h.Variable(group + "/time_bnds")); of == nil || of.Path != group+"/time" {
+			t.Errorf("%s: %v", group, of)
+		}
+	}
+}
