@@ -88,5 +88,5 @@ func (r *reconciler) needless(s *Submitted, index int, q *TaskState) string {
 // counts as lost for good only after a time of grace.
 func (r *reconciler) lost(u *TaskView) bool {
 	s := r.Ledger.Submission(u.Ref)
-	return u.Queue == nil && s != nil && !s.Open() && s.Time.Before(r.Now)
+	return (u.Queue == nil || u.Queue.State == Unknown) && s != nil && !s.Open() && s.Time.Before(r.Now)
 }

@@ -123,7 +123,7 @@ func (o Observed) lookTask(s *Submitted, recs []workdirs.Record, index int, queu
 		v.Stand = Live
 		return v
 	}
-	if q := queue[queueKey{s.Job, index}]; q != nil && (q.Token == "" || q.Token == s.Token) {
+	if q := queue[queueKey{s.Job, index}]; q != nil && (q.Token == s.Token || q.Token == "" && o.Ledger.ByJob(s.Job) == s) {
 		v.Queue = q // otherwise the scheduler has handed out the id again
 	}
 	var rec *workdirs.Record

@@ -110,7 +110,8 @@ func expand(tasks []scheduler.TaskState, t scheduler.TaskState, index string) []
 }
 
 // merge joins what the queue says with what accounting says, which was asked after it. The queue is right about
-// what waits and runs; accounting has the peak memory, and the tasks that the queue has forgotten.
+// what waits and runs; accounting has the peak memory, and the tasks that the queue has forgotten. What accounting alone takes for waiting
+// or running, a controller that was killed has lost, or its end is on the way to the database: it is not known.
 //
 // accounting says whether accounting answered at all.
 func merge(queue, accounts []scheduler.TaskState, accounting bool) []scheduler.TaskState {
@@ -142,6 +143,9 @@ func merge(queue, accounts []scheduler.TaskState, accounting bool) []scheduler.T
 	for _, t := range all {
 		if t.Index < 0 && isArray[t.Job] {
 			continue // shortly after the start accounting may show an array as one plain job
+		}
+		if t.Source == "sacct" && !t.State.Ended() {
+			continue
 		}
 		t.State = classify(t)
 		kept = append(kept, t)

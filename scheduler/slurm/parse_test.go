@@ -57,7 +57,6 @@ func TestParse(t *testing.T) {
 		is("2", -1, func(s *scheduler.TaskState) {
 			s.State, s.Node, s.Start, s.Source = scheduler.Running, "n1", at(1795362444), "squeue"
 		}),
-		is("3", 0, waits("sacct", "", "")), is("3", 2, waits("sacct", "", "")), is("3", 4, waits("sacct", "", "")),
 		is("1", 3, func(s *scheduler.TaskState) {
 			s.State, s.Node, s.Start, s.End, s.Token = scheduler.Failed, "n1", at(1795362444), at(1795362444), "tok en|1"
 			s.Reason, s.ExitCode, s.Source = "NonZeroExitCode", 3, "squeue"
