@@ -6,7 +6,7 @@ PACKAGES := gcc libc6-dev munge slurmctld slurmd slurm-client slurmdbd mariadb-s
 export CGO_ENABLED ?= 0
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: all build test unit lint format deps bench fuzz fuzz-short clean
+.PHONY: all build test test-newer-slurm unit lint format deps bench fuzz fuzz-short clean
 
 all: build
 
@@ -18,6 +18,10 @@ test: deps lint fuzz-short unit
 
 unit:
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+# What needs SLURM, on the newest that Debian has. As root; no part of test, since it fetches a Debian of its own.
+test-newer-slurm:
+	deploy/slurm-cluster/newer
 
 # Real SLURM and a C compiler for the race detector. Without root, or where they are installed, nothing is done; tests that
 # miss something say so.
