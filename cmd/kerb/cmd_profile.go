@@ -177,6 +177,7 @@ func showProfile(p *profile.Profile, opts profileOptions, env environment) error
 	}{{"seconds", f.Seconds}, {"memory, bytes", f.Memory}, {"parquet store, bytes", f.Parquet}, {"JSON store, bytes", f.JSON}} {
 		fmt.Fprintf(t, "%s\t%.3g\t%.3g\t%.3g\t%.3g\t%.3g\t\n", l.name, l.line.Base, l.line.PerArray, l.line.PerFile, l.line.PerReference, l.line.Within)
 	}
+	fmt.Fprintf(t, "read in a second, bytes\t%.3g\t\t\t\t\t\n", f.Reading)
 	fmt.Fprintln(t, "\nlearned from\tfiles\treferences\tseconds\tpeak memory\tstore\t")
 	for _, code := range slices.Sorted(maps.Keys(p.From)) {
 		c := p.From[code]

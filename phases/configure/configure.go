@@ -109,7 +109,7 @@ func Prepare(ctx context.Context, d *workdirs.Dataset, sources []workdirs.Source
 	if err != nil {
 		return nil, err
 	}
-	doc.Kind, doc.Mean = kind, reductionOf(plan.Dataset, over)
+	doc.Kind, doc.Mean = kind, reductionOf(plan.Dataset, c)
 	return doc, nil
 }
 

@@ -19,7 +19,7 @@ type Reduction struct {
 	Seconds   int64  `json:"seconds"`         // that one process takes for it at most
 	Memory    int64  `json:"memory_bytes"`    // that a task should ask for
 	Tasks     int    `json:"tasks,omitempty"` // of the array; none when the test does it
-	From      string `json:"from"`            // "evidence" or "user"
+	From      string `json:"from"`            // "evidence", "profile" or "user"
 }
 
 // TaskTime is the time that a task of the array should ask for.
@@ -45,24 +45,27 @@ func (r *Reduction) String() string {
 
 // Settings of the choice.
 const (
-	reduceTime  = 600  // seconds beyond which the mean is computed by several tasks, and of each of them
-	reduceSpeed = 50e6 // decoded bytes that a task reads in a second at least; on one core with files in its cache it is three times as many
+	reduceTime  = 600 // seconds beyond which the mean is computed by several tasks, and of each of them
 	maxReduces  = 500
 	reduceBase  = 256 << 20 // bytes that a task needs beside its chunks and cells
 	leastReduce = 512 << 20 // and that it asks for at least
 )
 
 // reductionOf decides how the mean over time of a store is computed; nil when nothing in it has one.
-func reductionOf(ds virtual.Dataset, o Override) *Reduction {
+func reductionOf(ds virtual.Dataset, ch choice) *Reduction {
 	a, axis, ok := plots.ChooseMean(ds)
 	if !ok {
 		return nil
 	}
 	bytes := float64(a.Type.Size) * product(a.Grid.Shape)
-	r := &Reduction{Variable: a.Path, Dimension: a.Dimensions[axis], Bytes: profile.Whole(bytes), Seconds: profile.Whole(bytes / reduceSpeed), From: "evidence"}
-	tasks := int(min(math.Ceil(bytes/reduceSpeed/reduceTime), maxReduces))
-	if o.Reduces > 0 {
-		tasks, r.From = o.Reduces, "user"
+	seconds := ch.figures().ReadSeconds(bytes)
+	r := &Reduction{Variable: a.Path, Dimension: a.Dimensions[axis], Bytes: profile.Whole(bytes), Seconds: profile.Whole(seconds), From: "evidence"}
+	if ch.profile != nil {
+		r.From = "profile"
+	}
+	tasks := int(min(math.Ceil(seconds/reduceTime), maxReduces))
+	if n := ch.override.Reduces; n > 0 {
+		tasks, r.From = n, "user"
 	}
 	boxes := zarr.Cut(a.Grid, axis, tasks)
 	if tasks = min(tasks, len(boxes)); tasks > 1 {

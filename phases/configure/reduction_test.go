@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
@@ -25,6 +26,8 @@ func field(times, timesPerChunk int64) virtual.Dataset {
 // memory that its pieces need, whatever the size of the variable.
 func TestReductionOf(t *testing.T) {
 	const day = 720 * 1440 * 4
+	const slow = 150e3 // bytes a second
+	reduceSpeed := 1 / profile.BuiltIn().ReadSeconds(1)
 	for _, c := range []struct {
 		name         string
 		times, chunk int64
@@ -33,6 +36,7 @@ func TestReductionOf(t *testing.T) {
 		from         string
 	}{
 		{"a month", 30, 1, Override{}, 0, "evidence"},
+		{"a month, of an archive that is slow", 30, 1, Override{Profile: "slow"}, 5, "profile"},
 		{"almost ten minutes", reduceTime * int64(reduceSpeed) / day, 1, Override{}, 0, "evidence"},
 		{"a little more", reduceTime*int64(reduceSpeed)/day + 1, 1, Override{}, 2, "evidence"},
 		{"much more", 100_000, 1, Override{}, 14, "evidence"},
@@ -43,7 +47,11 @@ func TestReductionOf(t *testing.T) {
 		{"by hand, too many", 30, 10, Override{Reduces: 5}, 3, "user"},
 		{"by hand, none", 100_000, 1, Override{Reduces: 1}, 0, "user"},
 	} {
-		r := reductionOf(field(c.times, c.chunk), c.override)
+		choice := choice{override: c.override}
+		if c.override.Profile != "" {
+			choice.profile = &profile.Profile{Figures: profile.Figures{Reading: slow}}
+		}
+		r := reductionOf(field(c.times, c.chunk), choice)
 		if r == nil || r.Variable != "sst" || r.Dimension != "time" || r.Bytes != c.times*day || r.Tasks != c.tasks || r.From != c.from {
 			t.Errorf("%s: %+v, want %d tasks from %s", c.name, r, c.tasks, c.from)
 			continue
@@ -58,7 +66,7 @@ func TestReductionOf(t *testing.T) {
 			t.Errorf("%s: a task asks for %d bytes and has chunks of %d", c.name, r.Memory, c.chunk*day)
 		}
 	}
-	if r := reductionOf(field(1, 1), Override{}); r != nil {
+	if r := reductionOf(field(1, 1), choice{}); r != nil {
 		t.Errorf("a mean of one time: %+v", r)
 	}
 }

@@ -25,8 +25,18 @@ var learned = [...]string{"compute", "concat", "format", "memory", "new_dimensio
 type finished struct {
 	kind     profile.Kind
 	cost     profile.Cost
+	read     reading // by its test; zero when it read nothing
 	settings map[string]any
 }
+
+// reading is what the test phase has read of a dataset's values, in how many seconds of all its processes.
+type reading struct {
+	Bytes   float64 `json:"large_plot_bytes"`
+	Seconds float64 `json:"large_plot_seconds"`
+}
+
+// leastReading is how many seconds of reading say how fast it is.
+const leastReading = 10
 
 // Run makes the profile name from those datasets that have been computed, and saves it. Left lists the others. It depends on the
 // datasets' plans, overrides and histories alone.
@@ -67,6 +77,7 @@ func derive(name string, all map[string]finished) (profile.Profile, error) {
 	p.Kind = all[codes[0]].kind
 	p.Settings = maps.Clone(all[codes[0]].settings)
 	var costs []profile.Cost
+	var read reading
 	for _, code := range codes {
 		f := all[code]
 		if f.kind.Format != p.Kind.Format {
@@ -79,8 +90,13 @@ func derive(name string, all map[string]finished) (profile.Profile, error) {
 		maps.DeleteFunc(p.Settings, func(key string, v any) bool { return !reflect.DeepEqual(f.settings[key], v) })
 		p.From[code] = f.cost
 		costs = append(costs, f.cost)
+		read.Bytes += f.read.Bytes
+		read.Seconds += f.read.Seconds
 	}
 	p.Figures = profile.BuiltIn().Learn(costs)
+	if read.Seconds >= leastReading && read.Bytes > 0 {
+		p.Figures.Reading = read.Bytes / read.Seconds
+	}
 	return p, nil
 }
 
@@ -89,7 +105,7 @@ func read(d *workdirs.Dataset) (f finished, ok bool, err error) {
 	if !d.Exists() {
 		return f, false, phases.Errorf(phases.Input, "add it with `kerb init`", "it is not in this workdir")
 	}
-	if f.cost, ok, err = lastCost(d); err != nil || !ok {
+	if ok, err = f.history(d); err != nil || !ok {
 		return f, false, err
 	}
 	var doc struct { // without its list of files, which may be long
@@ -116,31 +132,34 @@ func read(d *workdirs.Dataset) (f finished, ok bool, err error) {
 	return f, true, nil
 }
 
-// lastCost is what the last compute of a dataset took, of which that is known.
-func lastCost(d *workdirs.Dataset) (cost profile.Cost, known bool, err error) {
+// history reads what the last compute of a dataset took, of which that is known, and the last test.
+func (f *finished) history(d *workdirs.Dataset) (computed bool, err error) {
 	err = workdirs.ReadLines(d.Path(workdirs.HistoryFile), func(line []byte) error {
 		var e struct {
 			Event  string          `json:"event"`
 			Detail json.RawMessage `json:"detail"` // each event has its own
 		}
-		if err := json.Unmarshal(line, &e); err != nil {
+		err := json.Unmarshal(line, &e)
+		if err == nil && e.Event == "compute" {
+			var detail struct {
+				Cost *profile.Cost `json:"cost"`
+			}
+			if err = json.Unmarshal(e.Detail, &detail); err == nil && detail.Cost != nil {
+				f.cost, computed = *detail.Cost, true
+			}
+		}
+		if err == nil && e.Event == "test" {
+			var read reading
+			if err = json.Unmarshal(e.Detail, &read); err == nil && read.Seconds > 0 {
+				f.read = read
+			}
+		}
+		if err != nil {
 			return phases.Errorf(phases.Input, "remove the line", "damaged: %w", err)
-		}
-		if e.Event != "compute" {
-			return nil
-		}
-		var detail struct {
-			Cost *profile.Cost `json:"cost"`
-		}
-		if err := json.Unmarshal(e.Detail, &detail); err != nil {
-			return phases.Errorf(phases.Input, "remove the line", "damaged: %w", err)
-		}
-		if detail.Cost != nil {
-			cost, known = *detail.Cost, true
 		}
 		return nil
 	})
-	return cost, known, err
+	return computed, err
 }
 
 // Names are the project codes that a word stands for: those of the group of that name, or itself.

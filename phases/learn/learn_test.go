@@ -60,6 +60,15 @@ func TestLearnFromHistories(t *testing.T) {
 	past(t, w, "sst.a", "concat: [time]\nformat: parquet\ndrift: exclude\nmemory: 2G\n", kind, slow, first) // the last counts
 	past(t, w, "sst.b", "concat: [time]\nformat: parquet\nattributes: {title: b}\nmemory: 3G\n", kind, second)
 	past(t, w, "sst.c", "", kind)
+	for code, seconds := range map[string]float64{"sst.a": 30, "sst.b": 10, "sst.c": 1000} { // of which sst.c was not computed
+		d, err := w.Dataset(code)
+		if err == nil {
+			err = d.Note("test", map[string]any{"verdict": "passed", "large_plot_bytes": 1e9, "large_plot_seconds": seconds})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	p, left, err := Run(w, []string{"sst.a", "sst.b", "sst.c"}, "sst")
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +84,9 @@ func TestLearnFromHistories(t *testing.T) {
 		if off(p.Figures) > 0.1 || off(profile.BuiltIn()) < 1 {
 			t.Errorf("%v: off by e^%.2f, and by e^%.2f before", c, off(p.Figures), off(profile.BuiltIn()))
 		}
+	}
+	if p.Figures.Reading != 50e6 {
+		t.Errorf("%.0f bytes a second are read", p.Figures.Reading)
 	}
 	again, err := profile.Load(w, "sst")
 	if err != nil {

@@ -2,7 +2,10 @@
 // datasets, and keeps what was learned as named profiles in the workdir.
 package profile
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Work is what a compute has to do.
 type Work struct {
@@ -35,6 +38,8 @@ type Figures struct {
 	Memory  Line `json:"memory_bytes"`
 	Parquet Line `json:"parquet_bytes"`
 	JSON    Line `json:"json_bytes"`
+
+	Reading float64 `json:"read_bytes_per_second,omitempty"` // decoded bytes that one process of the test phase reads; 0 when that is not known
 }
 
 // Interval is a figure with its bounds.
@@ -63,6 +68,7 @@ func BuiltIn() Figures {
 		// The group's metadata; each array's and the head of its record; the file names, which compress well; an offset and a length.
 		Parquet: Line{Base: 1500, PerArray: 800, PerFile: 50, PerReference: 9, Within: 2},
 		JSON:    Line{Base: 500, PerArray: 500, PerFile: 50, PerReference: 120, Within: 2},
+		Reading: 150e6, // of floats that are deflated
 	}
 }
 
@@ -77,6 +83,14 @@ func (f Figures) Bytes(format string) Line {
 		return f.JSON
 	}
 	return f.Parquet
+}
+
+// readWithin is how many times longer than expected reading may take.
+const readWithin = 3
+
+// ReadSeconds is how long one process takes at most to read so many bytes, decoded.
+func (f Figures) ReadSeconds(bytes float64) float64 {
+	return bytes / cmp.Or(f.Reading, BuiltIn().Reading) * readWithin
 }
 
 func (l Line) expected(w Work) float64 {

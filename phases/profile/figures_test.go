@@ -21,7 +21,7 @@ func drawFigures(t *rapid.T) Figures {
 		f := func(most float64) float64 { return rapid.Float64Range(most/1e6, most).Draw(t, name) }
 		return Line{f(1e7), f(1e5), f(1e4), f(100), rapid.Float64Range(1, 10).Draw(t, name)}
 	}
-	return Figures{line("seconds"), line("memory"), line("parquet"), line("json")}
+	return Figures{Seconds: line("seconds"), Memory: line("memory"), Parquet: line("parquet"), JSON: line("json")}
 }
 
 func (p Prediction) each() []Interval { return []Interval{p.StoreBytes, p.Seconds, p.Memory} }

@@ -24,6 +24,7 @@ func (f Figures) Learn(costs []Cost) Figures {
 		Memory:  fit(f.Memory, pick(func(c Cost) float64 { return float64(c.Memory) })),
 		Parquet: fit(f.Parquet, pick(bytes("parquet"))),
 		JSON:    fit(f.JSON, pick(bytes("json"))),
+		Reading: f.Reading,
 	}
 }
 

@@ -86,6 +86,9 @@ func (p *Profile) read(text []byte) error {
 			return fmt.Errorf("figures: %s: not to be predicted with: %+v", l.name, l.line)
 		}
 	}
+	if f.Reading < 0 || f.Reading > 1e15 {
+		return fmt.Errorf("figures: read_bytes_per_second: not to be predicted with: %g", f.Reading)
+	}
 	sum := sha256.Sum256(text)
 	p.Digest = hex.EncodeToString(sum[:6])
 	return nil
