@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -34,6 +36,9 @@ const (
 	mostFailed   = 100
 )
 
+// readers is how many datasets are read at the same time: on a shared file system that is mostly waiting.
+const readers = 16
+
 // Gather reads how a group stands. run is its newest run, or nil when it has none.
 func Gather(w *workdirs.Workdir, group workdirs.GroupInfo, run *Submitted, opts Options) (*Page, error) {
 	p := &Page{Group: group.Name, Workdir: w.Root(), Version: opts.Version, Note: opts.Note, Made: time.Now()}
@@ -52,10 +57,15 @@ func Gather(w *workdirs.Workdir, group workdirs.GroupInfo, run *Submitted, opts 
 	if run != nil {
 		taken = p.gatherRun(run, byCode)
 	}
+	var reading errgroup.Group
+	reading.SetLimit(readers)
 	for _, d := range p.Datasets {
-		if err := d.gather(w); err != nil {
-			return nil, err
-		}
+		reading.Go(func() error { return d.gather(w) })
+	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	for _, d := range p.Datasets {
 		p.Totals.Files += int64(d.Files)
 		p.Totals.SourceBytes += d.SourceBytes
 		p.Totals.StoreBytes += d.StoreBytes

@@ -249,41 +249,46 @@ func (o *orchestra) writeScript(s scheduler.Submit) (string, error) {
 
 // needs reads what the configured datasets need.
 func (o *orchestra) needs(_ context.Context, codes []string) ([]scheduler.Needs, error) {
-	list := make([]scheduler.Needs, 0, len(codes))
-	for _, code := range codes {
-		d, err := o.workdir.Dataset(code)
-		if err != nil {
-			return nil, err
-		}
-		n := scheduler.Needs{Code: code}
-		var doc struct {
-			Compute configure.Compute    `json:"compute"`
-			Mean    *configure.Reduction `json:"mean"`
-		}
-		if err := workdirs.ReadJSON(d.Path(workdirs.ConfigureFile), &doc); err != nil {
-			return nil, phases.Errorf(phases.Input, "run `kerb submit "+o.info.Group+" --from configure`", "dataset %s is not configured: %w", code, err)
-		}
-		c := doc.Compute
-		request := scheduler.Request{Memory: c.Memory, Time: c.TaskTime()}
-		n.Steps = map[scheduler.Step]scheduler.Request{}
-		if def, err := d.Definition(); err == nil {
-			n.Steps = foresee(def)
-		}
-		n.Steps[scheduler.Compute] = request
-		if c.Mode == "parallel" && c.Parts > 0 {
-			n.Parts, n.Combines = c.Parts, c.Combines
-			n.Steps[scheduler.Parts] = request
-		}
-		if m := doc.Mean; m != nil { // which the test puts together, where it does not compute it
-			n.Reduces = m.Array()
-			n.Steps[scheduler.Reduce] = scheduler.Request{Memory: m.Memory, Time: m.TaskTime()}
-			test := n.Steps[scheduler.Test]
-			test.Memory = max(m.Memory, scheduler.DefaultRequest(scheduler.Test).Memory)
-			n.Steps[scheduler.Test] = test
-		}
-		list = append(list, n)
+	list := make([]scheduler.Needs, len(codes))
+	err := eachAtOnce(codes, func(i int) (err error) {
+		list[i], err = o.need(codes[i])
+		return err
+	})
+	return list, err
+}
+
+func (o *orchestra) need(code string) (scheduler.Needs, error) {
+	d, err := o.workdir.Dataset(code)
+	n := scheduler.Needs{Code: code}
+	if err != nil {
+		return n, err
 	}
-	return list, nil
+	var doc struct {
+		Compute configure.Compute    `json:"compute"`
+		Mean    *configure.Reduction `json:"mean"`
+	}
+	if err := workdirs.ReadJSON(d.Path(workdirs.ConfigureFile), &doc); err != nil {
+		return n, phases.Errorf(phases.Input, "run `kerb submit "+o.info.Group+" --from configure`", "dataset %s is not configured: %w", code, err)
+	}
+	c := doc.Compute
+	request := scheduler.Request{Memory: c.Memory, Time: c.TaskTime()}
+	n.Steps = map[scheduler.Step]scheduler.Request{}
+	if def, err := d.Definition(); err == nil {
+		n.Steps = foresee(def)
+	}
+	n.Steps[scheduler.Compute] = request
+	if c.Mode == "parallel" && c.Parts > 0 {
+		n.Parts, n.Combines = c.Parts, c.Combines
+		n.Steps[scheduler.Parts] = request
+	}
+	if m := doc.Mean; m != nil { // which the test puts together, where it does not compute it
+		n.Reduces = m.Array()
+		n.Steps[scheduler.Reduce] = scheduler.Request{Memory: m.Memory, Time: m.TaskTime()}
+		test := n.Steps[scheduler.Test]
+		test.Memory = max(m.Memory, scheduler.DefaultRequest(scheduler.Test).Memory)
+		n.Steps[scheduler.Test] = test
+	}
+	return n, nil
 }
 
 // How long to wait for another process to let go of the group: a person for one that is about to, a step that nobody
