@@ -65,7 +65,7 @@ func SourceError(url, variable string, err error) error {
 	case errors.Is(err, source.ErrNoRanges):
 		return &Error{Class: Input, Err: err}
 	case errors.Is(err, cdm.ErrFormat), errors.Is(err, codecs.ErrCorrupt):
-		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; remove it from the dataset's list if it can't be mended"}
+		return &Error{Class: Damaged, Err: err, Remedy: "look at the file with ncdump -h; leave it out if it can't be mended"}
 	case errors.Is(err, cdm.ErrUnsupported):
 		return &Error{Class: Unsupported, Err: err}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, source.ErrIrregular):

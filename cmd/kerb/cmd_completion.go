@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/profile"
 	"github.com/cedadev/kerchunk-builder/scheduler"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
@@ -61,24 +62,21 @@ func suggest(commands []*cli.Command, words []string) []string {
 		return nil
 	}
 	last, before := words[len(words)-1], words[:len(words)-1]
-	if len(before) == 0 {
-		var names []string
-		for _, c := range commands {
-			if !c.Hidden {
-				names = append(names, c.Name)
-			}
+	var c *cli.Command
+	for len(commands) > 0 { // descend to the command that is meant
+		if len(before) == 0 {
+			return startingWith(last, commandNames(commands))
 		}
-		return startingWith(last, names)
+		i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(before[0]) })
+		if i < 0 {
+			return nil
+		}
+		c, commands, before = commands[i], commands[i].Subcommands, before[1:]
 	}
-	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(before[0]) })
-	if i < 0 {
-		return nil
-	}
-	c := commands[i]
 	var args []string
 	workdir := os.Getenv("KERB_WORKDIR")
 	flag := "" // that the last word is the value of
-	for _, w := range before[1:] {
+	for _, w := range before {
 		switch name, value, ok := strings.Cut(w, "="); {
 		case flag != "":
 			if flag == "-w" || flag == "--workdir" {
@@ -116,6 +114,16 @@ func suggest(commands []*cli.Command, words []string) []string {
 		return startingWith(last, append(list, "--help"))
 	}
 	return startingWith(last, known.arguments(c.ArgsUsage, args))
+}
+
+func commandNames(commands []*cli.Command) []string {
+	var names []string
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // rejoin puts --flag=value together, which bash has taken apart at the "=". bare reports whether the last word was such a value: bash
@@ -191,6 +199,8 @@ func (n names) arguments(usage string, args []string) []string {
 				group = args[0]
 			}
 			list = append(list, n.datasets(group)...)
+		case "PROFILE":
+			list = append(list, n.profiles()...)
 		case "bash", "zsh", "fish":
 			list = append(list, word)
 		}
@@ -218,6 +228,22 @@ func (n names) groups() []string {
 	var list []string
 	for _, g := range groups {
 		list = append(list, g.Name)
+	}
+	return list
+}
+
+func (n names) profiles() []string {
+	w, err := workdirs.Open(n.workdir)
+	if n.workdir == "" || err != nil {
+		return nil
+	}
+	all, err := profile.List(w)
+	if err != nil {
+		return nil
+	}
+	var list []string
+	for _, p := range all {
+		list = append(list, p.Name)
 	}
 	return list
 }

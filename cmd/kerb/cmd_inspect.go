@@ -14,7 +14,6 @@ import (
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/formats/codecs"
 	"github.com/cedadev/kerchunk-builder/phases"
-	"github.com/cedadev/kerchunk-builder/stores"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
@@ -110,9 +109,9 @@ func isStore(name string) bool {
 }
 
 func inspectStore(ctx context.Context, name string) (*inspected, error) {
-	s, err := stores.Open(name)
+	s, err := openStore(name)
 	if err != nil {
-		return nil, &phases.Error{Class: phases.Input, Err: err}
+		return nil, err
 	}
 	defer s.Close()
 	ds := s.Dataset()
@@ -233,7 +232,7 @@ func (s *inspected) print(w io.Writer) error {
 			fmt.Fprintf(&b, "  // refused: %s\n", v.Refused)
 			continue
 		}
-		fmt.Fprintf(&b, "  // chunks %v, %s; %d references, %s", v.Chunks, orElse(strings.Join(v.Codecs, "+"), "uncompressed"), v.References, byteSize(v.Bytes))
+		fmt.Fprintf(&b, "  // chunks %v, %s; %s, %s", v.Chunks, orElse(strings.Join(v.Codecs, "+"), "uncompressed"), count(v.References, "reference"), byteSize(v.Bytes))
 		if v.Unwritten > 0 {
 			fmt.Fprintf(&b, ", %d unwritten", v.Unwritten)
 		}

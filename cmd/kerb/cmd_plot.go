@@ -63,9 +63,9 @@ func runPlot(ctx context.Context, store, variable string, opts plotOptions, env 
 		}
 		req.Select[dim] = value
 	}
-	s, err := stores.Open(store)
+	s, err := openStore(store)
 	if err != nil {
-		return &phases.Error{Class: phases.Input, Err: err}
+		return err
 	}
 	defer s.Close()
 	files := stores.NewFiles()

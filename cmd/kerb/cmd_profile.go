@@ -74,7 +74,7 @@ Example:
 			{
 				Name:      "show",
 				Usage:     "show what a profile holds, and what it was learned from",
-				ArgsUsage: "NAME",
+				ArgsUsage: "PROFILE",
 				Description: `Example:
    kerb profile show ostia -w /gws/me/work`,
 				Flags: []cli.Flag{workdirFlag(&opts.workdir), jsonFlag(&opts.json)},
@@ -133,6 +133,10 @@ func runProfileList(opts profileOptions, env environment) error {
 			list = []*profile.Profile{}
 		}
 		return writeJSON(env.stdout, list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(env.stdout, "no profiles yet; make one of finished datasets:", commandLine(w.Root(), "profile", "learn", "GROUP"))
+		return nil
 	}
 	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PROFILE\tFORMAT\tVARIABLES\tFAMILY\tDATASETS")

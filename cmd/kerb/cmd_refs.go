@@ -93,6 +93,9 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 		if urls[i], err = sourceURL(f); err != nil {
 			return err
 		}
+		if info, err := os.Stat(urls[i]); err == nil && info.IsDir() {
+			return refused("give its files, as "+filepath.Join(f, "*.nc"), "%s is a folder", f)
+		}
 	}
 	began := time.Now()
 	source := configure.SourceOpener(opts.onUnsupported, opts.inlineLimit)
@@ -104,11 +107,11 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	}
 	joined := time.Now()
 	if err := workdirs.RemoveLeftovers(filepath.Dir(output), filepath.Base(output)); err != nil {
-		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that you may write to"}
+		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that is there and that you may write to"}
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(output), workdirs.TempPattern(output))
 	if err != nil {
-		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that you may write to"}
+		return &phases.Error{Class: phases.Input, Err: err, Remedy: "choose an output folder that is there and that you may write to"}
 	}
 	defer os.RemoveAll(dir)
 	store := filepath.Join(dir, "store.parq")

@@ -61,9 +61,9 @@ Example:
 }
 
 func runVerify(ctx context.Context, store string, opts verifyOptions, env environment) error {
-	s, err := stores.Open(store)
+	s, err := openStore(store)
 	if err != nil {
-		return &phases.Error{Class: phases.Input, Err: err}
+		return err
 	}
 	defer s.Close()
 	others, err := sourceFiles(opts.sources)

@@ -62,6 +62,11 @@ func TestSuggest(t *testing.T) {
 		{"init -d ", ""}, // files
 		{"inspect ", ""}, // files
 		{"completion ", "bash zsh fish"},
+		{"profile ", "learn list show"},
+		{"profile l", "learn list"},
+		{"profile learn -w " + dir + " o", "ocean"},
+		{"profile learn --na", "--name"},
+		{"profile nonsense ", ""},
 		{"nonsense ", ""},
 	} {
 		got := suggest(commands(environment{io.Discard, io.Discard}), strings.Split(c.line, " "))

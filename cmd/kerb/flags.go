@@ -90,6 +90,9 @@ func positionals(c *cli.Context, least, most int) ([]string, error) {
 		if takes == "" {
 			return nil, usagef("%s takes no arguments but flags", c.Command.Name)
 		}
+		if most >= 0 && len(args) > most {
+			return nil, usagef("%s takes %s, not %s", c.Command.Name, takes, count(len(args), "argument"))
+		}
 		return nil, usagef("%s takes %s", c.Command.Name, takes)
 	}
 	return args, nil

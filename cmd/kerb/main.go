@@ -116,7 +116,11 @@ func newApp(env environment) *cli.App {
 	}
 	app.Action = func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usagef("there is no command %q", c.Args().First())
+			name := c.Args().First()
+			if near := startingWith(name[:min(2, len(name))], commandNames(c.App.Commands)); len(near) > 0 {
+				return usagef("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
+			}
+			return usagef("there is no command %q", name)
 		}
 		return cli.ShowAppHelp(c)
 	}

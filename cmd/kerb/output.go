@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/stores"
+	"github.com/cedadev/kerchunk-builder/stores/zarr"
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
@@ -90,6 +92,19 @@ func createWorkdir(dir string) (*workdirs.Workdir, error) {
 		return nil, &phases.Error{Class: phases.Input, Err: err, Remedy: "choose a workdir that you may write to"}
 	}
 	return w, nil
+}
+
+// openStore opens a finished store.
+func openStore(name string) (zarr.Store, error) {
+	s, err := stores.Open(name)
+	if err == nil {
+		return s, nil
+	}
+	if info, serr := os.Stat(name); strings.Contains(name, "://") || serr == nil && !info.IsDir() && !strings.HasSuffix(name, ".json") {
+		err = fmt.Errorf("%s is no store, which would be a folder of parquet records or a JSON file here", name)
+		return nil, &phases.Error{Class: phases.Input, Err: err, Remedy: "if it is a source file, `kerb inspect` shows it and `kerb refs` makes a store of it"}
+	}
+	return nil, &phases.Error{Class: phases.Input, Err: err}
 }
 
 // openDataset opens a dataset that init has recorded.

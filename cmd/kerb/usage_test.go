@@ -11,6 +11,8 @@ func TestUsageErrors(t *testing.T) {
 	t.Setenv("KERB_WORKDIR", "")
 	for _, c := range []struct{ line, want string }{
 		{"nonsense", `there is no command "nonsense"`},
+		{"staus", `there is no command "staus"; did you mean status?`},
+		{"inspect a b", "inspect takes STORE|FILE, not 2 arguments"},
 		{"init", "init takes GROUP"},
 		{"run all", "run takes PHASE[,PHASE...]|all PROJ_CODE"},
 		{"run all a b", "run takes PHASE[,PHASE...]|all PROJ_CODE"},
@@ -26,7 +28,7 @@ func TestUsageErrors(t *testing.T) {
 		var out, text bytes.Buffer
 		code := run(t.Context(), append([]string{"kerb"}, strings.Fields(c.line)...), environment{&out, &text})
 		help := "See `kerb " + strings.Fields(c.line)[0] + " --help`."
-		if c.line == "nonsense" {
+		if c.line == "nonsense" || c.line == "staus" {
 			help = "See `kerb --help`."
 		}
 		if got := text.String(); code != exitUsage || !strings.HasPrefix(got, "kerb: "+c.want) || !strings.HasSuffix(got, help+"\n") || out.Len() > 0 {

@@ -30,7 +30,11 @@ func Expand(ctx context.Context, list string, entries []Entry, base string) ([]D
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return phases.Errorf(phases.Input, "nothing was created", "%s, column %d (%s): dataset %s: %w", where, col+1, column(col), e.Code, err)
+			remedy := "nothing was created"
+			if e.Line == 1 {
+				remedy = "if this line is a header, begin it with proj_code; nothing was created"
+			}
+			return phases.Errorf(phases.Input, remedy, "%s, column %d (%s): dataset %s: %w", where, col+1, column(col), e.Code, err)
 		}
 		sources, err := expand(ctx, e.Pattern, base)
 		if err != nil {

@@ -63,6 +63,9 @@ func ParseCSV(name string, text []byte) ([]Entry, error) {
 			continue
 		}
 		e := Entry{Line: line, Code: rec[0]}
+		if other := strings.IndexAny(e.Code, ";\t"); other >= 0 && len(rec) == 1 {
+			return nil, refuse(line, 0, "columns are separated by commas, not by %q", e.Code[other])
+		}
 		if err := workdirs.CheckName(e.Code); err != nil {
 			return nil, refuse(line, 0, "project code %v", err)
 		}
