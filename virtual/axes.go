@@ -31,6 +31,7 @@ type axis struct {
 	segments []*segment
 	of       map[int]*segment // by header
 	down     bool             // the values fall along the axis
+	units    *cftime.Units    // of the values, when they are times
 	evidence string
 	from     string
 }
@@ -227,10 +228,11 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 	if texts {
 		return byText(headers, coords, path)
 	}
-	values, err := positions(headers, coords)
+	values, units, err := positions(headers, coords)
 	if err != nil {
 		return nil, false, err
 	}
+	a.units = units
 	byKey := map[string]*segment{}
 	for i, v := range values {
 		if coords[i] == nil {
@@ -353,9 +355,8 @@ func variesAmong(coords []*Variable) bool {
 	return false
 }
 
-// positions decodes coordinates to numbers that can be compared between files: times in one unit, others as they are.
-func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
-	var to *cftime.Units
+// positions decodes coordinates to numbers that can be compared between files: times in one unit, which it answers, others as they are.
+func positions(headers []*Header, coords []*Variable) (values [][]float64, to *cftime.Units, err error) {
 	out := make([][]float64, len(coords))
 	cache := map[string][]float64{}
 	for i, v := range coords {
@@ -374,7 +375,7 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 		}
 		vals, err := unpacked(v)
 		if err != nil {
-			return nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
+			return nil, nil, fmt.Errorf("%s: coordinate %s: %w", headers[i].URL, v.Path, err)
 		}
 		if isTime {
 			if to == nil {
@@ -387,7 +388,7 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 					}
 					c, err := cftime.ConvertFloats(vals[k:k+1], units, *to)
 					if err != nil {
-						return nil, &DriftError{Drifts: []Drift{{File: headers[i].URL, Variable: v.Path, What: "time", Got: units.String(), Want: err.Error()}}}
+						return nil, nil, &DriftError{Drifts: []Drift{{File: headers[i].URL, Variable: v.Path, What: "time", Got: units.String(), Want: err.Error()}}}
 					}
 					vals[k] = c[0]
 				}
@@ -396,7 +397,7 @@ func positions(headers []*Header, coords []*Variable) ([][]float64, error) {
 		cache[key] = vals
 		out[i] = vals
 	}
-	return out, nil
+	return out, to, nil
 }
 
 // unpacked gives a coordinate's values as a reader gets them: unpacked (CF conventions 8.1), and NaN where they are missing (2.5.1).
@@ -480,7 +481,7 @@ func (a *axis) arrange() error {
 			}
 			if overlap {
 				drifts = append(drifts, Drift{s.file, prev.file, a.path, Overlap,
-					fmt.Sprint(from), fmt.Sprintf("the axis has reached %v already", reached)})
+					a.show(from), fmt.Sprintf("the axis has reached %v already", a.show(reached))})
 			}
 		}
 		prev = s
@@ -489,6 +490,16 @@ func (a *axis) arrange() error {
 		return &DriftError{Drifts: drifts}
 	}
 	return nil
+}
+
+// show is a value of the axis for people.
+func (a *axis) show(value float64) string {
+	if a.units != nil {
+		if i, err := a.units.AtFloat(value); err == nil {
+			return i.String()
+		}
+	}
+	return fmt.Sprint(value)
 }
 
 // ErrNothingToJoin says that files can be neither concatenated nor merged.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/formats/codecs"
+	"github.com/cedadev/kerchunk-builder/virtual/cftime"
 )
 
 // ErrDrift marks source files that disagree, so that no single array can hold what they say.
@@ -116,6 +117,9 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 			}
 		}
 		got, want := show(a), show(b)
+		if name == "units" && since(a) && since(b) {
+			want += unconverted(v, first)
+		}
 		if got == want {
 			got, want = fmt.Sprintf("%s (%T)", got, a), fmt.Sprintf("%s (%T)", want, b)
 		}
@@ -132,6 +136,18 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		}
 	}
 	return "", "", ""
+}
+
+// unconverted says why times in the units of these variables can't be re-encoded to one.
+func unconverted(variables ...*Variable) string {
+	for _, v := range variables {
+		units, _ := v.Attribute("units").(string)
+		calendar, _ := v.Attribute("calendar").(string)
+		if _, err := cftime.Parse(units, calendar); err != nil {
+			return fmt.Sprintf(" (%v)", err)
+		}
+	}
+	return ""
 }
 
 // since reports whether units are those of a time.

@@ -10,6 +10,7 @@ import (
 // fit decides whether an array along concatenated dimensions is made of references or stored by value.
 func (j *Joiner) fit(arr *Array, layout *Layout, path string, owners []int) bool {
 	first := j.headers[owners[0]].Variable(path)
+	arr.Codecs = first.Codecs // a file without elements has no say
 	if first.Coordinate() || j.retimed(path) || j.scalar(path) {
 		return j.decode(arr, layout, path, owners)
 	}

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
+	"github.com/cedadev/kerchunk-builder/formats/codecs"
 )
 
 // scalar is a scalar variable with its value.
@@ -166,6 +167,26 @@ func TestEmptyFile(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// How a file without elements is stored says nothing of the others.
+func TestEmptyFileStoredOtherwise(t *testing.T) {
+	deflate, err := codecs.FromConfig(map[string]any{"id": "zlib", "level": 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(url string, codec []codecs.Codec, times ...int64) *Header {
+		x := data("x", "time", []int64{int64(len(times))}, []int64{1})
+		x.Codecs = codec
+		return header(url, coordinate("time", "", times...), x)
+	}
+	p, err := plan([]*Header{file("empty", nil), file("a", []codecs.Codec{deflate}, 5), file("b", []codecs.Codec{deflate}, 6)}, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if arr, lay := layoutAt(t, p, "x"); lay.Role != Concatenated || len(arr.Codecs) != 1 {
+		t.Errorf("%s with %v", lay.Role, arr.Codecs)
 	}
 }
 
