@@ -25,7 +25,7 @@ func newEditCommand(env environment) *cli.Command {
 		Description: `All changes of one command are made together or not at all; the source files are not touched. A value that is JSON (a number,
 a list, a quoted string) is taken as that, and anything else as text. The store's attribute kerchunk_builder_edits records
 the changes, and so does the history of its dataset when it lies in a workdir: kerb verify sees through them, and kerb append
-makes them of the next version too.
+makes them of the next version too; only a new compute begins without them.
 
 Example:
    kerb edit sst.parq --set sst.units=kelvin --set title="Sea surface temperature" --remove history

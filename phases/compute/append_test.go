@@ -313,6 +313,11 @@ func TestAppendedFilesOfAllKinds(t *testing.T) {
 		{"to a single file, before it", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
 			return []workdirs.Source{w.daily("a", -5, 1, "days", rng)}
 		}, "day0.nc would move from 0 to 1 along time: a new file comes before the end"},
+		{"to a single file, at the same place", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
+			s := w.copied("day0", "day0b")
+			w.files[s.URL].values["sst"] = []byte{1, 2, 3, 4}
+			return []workdirs.Source{s}
+		}, ""},
 		{"another variable of a single file's times", 1, func(w *world, rng *rand.Rand) []workdirs.Source {
 			s := w.daily("a", 0, 2, "days", rng)
 			w.files[s.URL].keep("time", "turned")

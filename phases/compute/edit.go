@@ -127,7 +127,7 @@ type view struct {
 	links   []Rewriting       // of this edit
 	undone  *Step
 	done    []string
-	changed []bool // by link: whether it has rewritten any url
+	unused  []map[int]bool // by rewriting: the prefixes below which no url has been found
 
 	last, lastHome string // the last url, since chunks of one file come one after another
 }
@@ -172,7 +172,13 @@ func (e Edit) view(s zarr.Store) (*view, error) {
 		v.origin[a.Path] = Origin(e.Steps, a.Path)
 	}
 	v.links = append(v.links, Rewritings(e.Steps)...)
-	v.changed = make([]bool, len(v.links))
+	for _, r := range v.links {
+		unused := map[int]bool{}
+		for i := range r {
+			unused[i] = true
+		}
+		v.unused = append(v.unused, unused)
+	}
 	return v, nil
 }
 
@@ -203,7 +209,8 @@ func (v *view) rewrite(url string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		v.changed[i] = v.changed[i] || to != home
+		at, _ := r.longest(home)
+		delete(v.unused[i], at)
 		home = to
 	}
 	v.last, v.lastHome = url, home
@@ -218,11 +225,13 @@ func (v *view) back(url string) string {
 	return url
 }
 
-// used refuses a rewriting that has rewritten nothing.
+// used refuses a prefix that nothing has been rewritten below.
 func (v *view) used() error {
-	for i, changed := range v.changed {
-		if !changed {
-			return phases.Errorf(phases.Input, "see its links with `kerb inspect`", "no link lies below a prefix of: %s", Step{Links: v.links[i]})
+	for i, r := range v.links {
+		for k, l := range r {
+			if v.unused[i][k] {
+				return phases.Errorf(phases.Input, "see its links with `kerb inspect`", "no link lies below %s", l.From)
+			}
 		}
 	}
 	return nil

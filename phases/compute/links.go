@@ -35,25 +35,31 @@ func (r Rewriting) inverse() Rewriting {
 	return out
 }
 
-func (r Rewriting) replace(location string) string {
-	longest, out := -1, location
-	for _, l := range r {
-		rest, ok := below(location, l.From)
-		if !ok || len(l.From) <= longest {
-			continue
+// longest is which prefix of a url is replaced, and what follows it; -1 when none is.
+func (r Rewriting) longest(location string) (at int, rest string) {
+	at = -1
+	for i, l := range r {
+		if after, ok := below(location, l.From); ok && (at < 0 || len(l.From) > len(r[at].From)) {
+			at, rest = i, after
 		}
-		longest = len(l.From)
-		switch from, to := onServer(l.From), onServer(l.To); {
-		case to && !from:
-			rest = (&url.URL{Path: rest}).EscapedPath()
-		case from && !to:
-			if plain, err := url.PathUnescape(rest); err == nil {
-				rest = plain
-			}
-		}
-		out = strings.TrimRight(l.To, "/") + rest
 	}
-	return out
+	return at, rest
+}
+
+func (r Rewriting) replace(location string) string {
+	at, rest := r.longest(location)
+	if at < 0 {
+		return location
+	}
+	switch from, to := onServer(r[at].From), onServer(r[at].To); {
+	case to && !from:
+		rest = (&url.URL{Path: rest}).EscapedPath()
+	case from && !to:
+		if plain, err := url.PathUnescape(rest); err == nil {
+			rest = plain
+		}
+	}
+	return strings.TrimRight(r[at].To, "/") + rest
 }
 
 // below answers what follows the prefix: nothing, or what begins with a slash.
