@@ -39,7 +39,7 @@ func (w *world) tile(name string, start, n int64, east int16, units string, rng 
 	references := func(path string, count int64) {
 		for i := range count {
 			if rng.IntN(5) > 0 {
-				f.chunks[path] = append(f.chunks[path], cdm.Chunk{Index: i, Offset: rng.Int64N(1 << 40), Size: 1 + rng.Int64N(1<<20)})
+				f.chunks[path] = append(f.chunks[path], somewhere(rng, i))
 			}
 		}
 	}

@@ -283,7 +283,7 @@ func (f *fakeFile) add(s arraySpec, axes []axisSpec, concat int, tile []int, rng
 			case 2:
 				f.chunks[s.path] = append(f.chunks[s.path], cdm.Chunk{Index: i, Offset: rng.Int64N(1 << 40), Size: 1 + rng.Int64N(1<<30), URL: "/archive/outside.bin"})
 			default:
-				f.chunks[s.path] = append(f.chunks[s.path], cdm.Chunk{Index: i, Offset: rng.Int64N(1 << 40), Size: 1 + rng.Int64N(1<<30)})
+				f.chunks[s.path] = append(f.chunks[s.path], somewhere(rng, i))
 			}
 		}
 	case contiguous:
@@ -306,6 +306,11 @@ func (f *fakeFile) add(s arraySpec, axes []axisSpec, concat int, tile []int, rng
 			f.values[s.path] = binary.LittleEndian.AppendUint64(f.values[s.path], uint64(rng.IntN(10000)))
 		}
 	}
+}
+
+// somewhere is a chunk at a random place of its file.
+func somewhere(rng *rand.Rand, index int64) cdm.Chunk {
+	return cdm.Chunk{Index: index, Offset: rng.Int64N(1 << 40), Size: 1 + rng.Int64N(1<<30)}
 }
 
 // expect works out what the store must hold of array i: element by element, and file by file.

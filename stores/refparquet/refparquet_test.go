@@ -243,6 +243,69 @@ func TestAnyWayOfWritingGivesTheSameStore(t *testing.T) {
 	})
 }
 
+// A copy has the urls that it is to have and all else as it was; records of which no url changes are the same files.
+func TestCopiedArrays(t *testing.T) {
+	top := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		base := filepath.Join(top, fmt.Sprint(n))
+		defer os.RemoveAll(base)
+		m, size := drawModel(t), rapid.IntRange(1, 20).Draw(t, "record size")
+		w, err := Create(filepath.Join(base, "store"), m.arrays, Options{RecordSize: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range m.chunks(t) {
+			if err := m.give(w, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		moved := map[string]string{"/archive/1.nc": "https://x.example.org/a%20b.nc", "/archive/3.nc": "/ü.nc"}
+		rewrite := func(url string) (string, error) {
+			if to, ok := moved[url]; ok {
+				return to, nil
+			}
+			return url, nil
+		}
+		if rapid.Bool().Draw(t, "as they are") {
+			rewrite, moved = nil, nil
+		}
+		dst := filepath.Join(base, "copy")
+		if err := os.Mkdir(dst, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		want := model{refs: make([]map[int64]virtual.Reference, len(m.refs))}
+		for i, a := range m.arrays {
+			from := a.Path
+			a.Path = "renamed/" + a.Path
+			if err := CopyArray(t.Context(), filepath.Join(base, "store"), from, dst, a.Path, rewrite); err != nil {
+				t.Fatal(err)
+			}
+			changed := map[int64]bool{} // records
+			want.arrays, want.refs[i] = append(want.arrays, a), map[int64]virtual.Reference{}
+			for k, ref := range m.refs[i] {
+				if to, ok := moved[ref.URL]; ok {
+					ref.URL = to
+					changed[k/int64(size)] = true
+				}
+				want.refs[i][k] = ref
+			}
+			for k := range recordsOf(a.Grid.Count(), size) {
+				old, err1 := os.Stat(filepath.Join(base, "store", recordPath(from, k)))
+				now, err2 := os.Stat(filepath.Join(dst, recordPath(a.Path, k)))
+				if err1 != nil || err2 != nil || os.SameFile(old, now) == changed[k] {
+					t.Fatalf("%s, record %d: changed: %v; %v, %v", from, k, changed[k], err1, err2)
+				}
+			}
+		}
+		want.check(t, dst, size)
+	})
+}
+
 // oneArray is a model of n chunks of one array, chunks [from, to) of which are given to w.
 func oneArray(n int64) []virtual.Array {
 	return []virtual.Array{{Path: "tas", Type: cdm.DType{Kind: cdm.Int, Size: 2}, Grid: virtual.Grid{Shape: []int64{n}, Chunks: []int64{1}}, Dimensions: []string{"time"}}}
