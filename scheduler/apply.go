@@ -56,8 +56,13 @@ func (a *Applier) find(ctx context.Context, s *Submitted) error {
 	return a.write(Entry{Kind: EntryRefused, Ref: s.Ref, Reason: "the scheduler knows no job with its token"})
 }
 
-// Apply carries out actions in their order. After an error the rest is left out; reconciling again picks it up.
+// errRefused marks a submission that can't be made as things are. It holds up what waits for it, and nothing else.
+var errRefused = errors.New("refused")
+
+// Apply carries out actions in their order. After an error the rest is left out; reconciling again picks it up. A submission that is
+// refused is told of when the others are made.
 func (a *Applier) Apply(ctx context.Context, actions []Action) error {
+	var refused []error
 	for _, action := range actions {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -65,11 +70,14 @@ func (a *Applier) Apply(ctx context.Context, actions []Action) error {
 		if err := a.Check(); err != nil {
 			return err
 		}
-		if err := a.apply(ctx, action); err != nil {
-			return err
+		err := a.apply(ctx, action)
+		if errors.Is(err, errRefused) {
+			refused = append(refused, err)
+		} else if err != nil {
+			return errors.Join(append(refused, err)...)
 		}
 	}
-	return nil
+	return errors.Join(refused...)
 }
 
 func (a *Applier) apply(ctx context.Context, action Action) error {
@@ -91,13 +99,19 @@ func (a *Applier) apply(ctx context.Context, action Action) error {
 }
 
 func (a *Applier) submit(ctx context.Context, s Submit) error {
+	if drives(s.Ref.Key) {
+		s.After = slices.DeleteFunc(slices.Clone(s.After), func(l Link) bool { return a.job(l.Ref) == "" })
+		if len(s.After) == 0 && s.Delay == 0 {
+			return nil // all that it was to follow was refused
+		}
+	}
 	after, err := a.dependencies(s.After)
 	if err != nil {
 		return fmt.Errorf("job %s: %w", s.Name, err)
 	}
 	path, err := a.Script(s)
 	if err != nil {
-		return fmt.Errorf("job %s: %w", s.Name, err)
+		return fmt.Errorf("job %s: %w: %w", s.Name, errRefused, err)
 	}
 	token := Token(a.RunID, s.Ref)
 	request := s.Request
@@ -117,6 +131,10 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 		sub.After = nil // what it was to wait for has ended and is forgotten: it may look at once
 		id, err = a.Engine.Submit(ctx, sub)
 	}
+	if refusal(err) && ctx.Err() == nil && len(s.Exclude) > 0 {
+		sub.Exclude = nil // perhaps no other node is there, or a node has gone: it is better tried again where it failed than nowhere
+		id, err = a.Engine.Submit(ctx, sub)
+	}
 	switch {
 	case err == nil:
 		return a.write(Entry{Kind: EntryAccepted, Ref: s.Ref, Job: id})
@@ -134,8 +152,16 @@ func (a *Applier) submit(ctx context.Context, s Submit) error {
 		if werr := a.write(Entry{Kind: EntryRefused, Ref: s.Ref, Reason: err.Error()}); werr != nil {
 			return errors.Join(err, werr)
 		}
+		if refusal(err) {
+			return fmt.Errorf("submitting job %s: %w: %w", s.Name, errRefused, err)
+		}
 	}
 	return fmt.Errorf("submitting job %s: %w", s.Name, err)
+}
+
+// refusal reports whether the scheduler has looked at a submission and does not want it.
+func refusal(err error) bool {
+	return err != nil && !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrFull) && !errors.Is(err, ErrUnknownJob)
 }
 
 func (a *Applier) repoint(ctx context.Context, x Repoint) error {
@@ -194,13 +220,21 @@ func (a *Applier) another(s *Submitted, job JobID) bool {
 func (a *Applier) dependencies(links []Link) ([]Dependency, error) {
 	var list []Dependency
 	for _, l := range links {
-		s := a.Ledger.Submission(l.Ref)
-		if s == nil || s.Job == "" {
-			return nil, fmt.Errorf("it is to wait for %s, which is not submitted", l.Ref)
+		job := a.job(l.Ref)
+		if job == "" {
+			return nil, fmt.Errorf("%w: it is to wait for %s, which is not submitted", errRefused, l.Ref)
 		}
-		list = append(list, Dependency{l.Kind, s.Job})
+		list = append(list, Dependency{l.Kind, job})
 	}
 	return list, nil
+}
+
+// job is the scheduler's id of a submission, empty when there is none.
+func (a *Applier) job(r Ref) JobID {
+	if s := a.Ledger.Submission(r); s != nil && !s.Refused {
+		return s.Job
+	}
+	return ""
 }
 
 // write appends an entry to the journal and folds it into the ledger.

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type scripted struct {
 	asked   []string
 	submit  error
+	refuses func(Submission) bool
 	found   JobID
 	findErr error
 }
@@ -22,6 +24,9 @@ type scripted struct {
 func (e *scripted) Name() string { return "scripted" }
 func (e *scripted) Submit(_ context.Context, s Submission) (JobID, error) {
 	e.asked = append(e.asked, "submit "+s.Token)
+	if e.refuses != nil && e.refuses(s) {
+		return "", errors.New("Requested node configuration is not available")
+	}
 	return "7", e.submit
 }
 func (e *scripted) Find(_ context.Context, token string) (JobID, bool, error) {
@@ -116,6 +121,54 @@ func TestResolve(t *testing.T) {
 		if d := cmp.Diff(c.want, e.asked); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
+	}
+}
+
+// A submission that is refused holds up what waits for it, and nothing else; the recover job follows the others.
+func TestRefusalIsLocal(t *testing.T) {
+	e := &scripted{refuses: func(s Submission) bool { return s.Name == "kerb.g.parts.big" }}
+	a, _ := newApplier(e)
+	submit := func(key string, after ...Ref) Submit {
+		s := Submit{Ref: Ref{key, 1}, Name: "kerb.g." + key, Indices: []int{0}}
+		for _, r := range after {
+			s.After = append(s.After, Link{AfterOK, r})
+		}
+		return s
+	}
+	script := a.Script
+	a.Script = func(s Submit) (string, error) {
+		if s.Ref.Key == "parts.huge" {
+			return "", errors.New("no partition has so much memory")
+		}
+		return script(s)
+	}
+	err := a.Apply(t.Context(), []Action{
+		submit("parts.huge"), submit("combine.huge", Ref{"parts.huge", 1}), submit("parts.big"), submit("combine.big", Ref{"parts.big", 1}),
+		submit("compute"), submit("recover", Ref{"parts.huge", 1}, Ref{"parts.big", 1}, Ref{"compute", 1}),
+	})
+	for _, want := range []string{"so much memory", "node configuration"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("nobody is told of %q: %v", want, err)
+		}
+	}
+	want := []string{"submit run:parts.big:1", "submit run:compute:1", "submit run:recover:1"}
+	if d := cmp.Diff(want, e.asked); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]Link{{AfterOK, Ref{"compute", 1}}}, a.Ledger.Submission(Ref{"recover", 1}).After); d != "" {
+		t.Errorf("what the recover job follows (-want +got):\n%s", d)
+	}
+}
+
+// Where no other node is left, a task is tried again on the one where it failed.
+func TestNoOtherNode(t *testing.T) {
+	e := &scripted{refuses: func(s Submission) bool { return len(s.Exclude) > 0 }}
+	a, written := newApplier(e)
+	if err := a.Apply(t.Context(), []Action{Submit{Ref: Ref{"scan", 2}, Step: Scan, Indices: []int{0}, Exclude: []string{"n1"}}}); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff([]EntryKind{EntryIntent, EntryAccepted}, kinds(*written)); d != "" {
+		t.Error(d)
 	}
 }
 
