@@ -1,11 +1,14 @@
 package main
 
 import (
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/stores"
@@ -98,5 +101,62 @@ func TestAppendDapAndEdit(t *testing.T) {
 	}
 	if out := ends(t, 4, "append", "rain", "-w", w); !strings.Contains(out, "not there any more") {
 		t.Errorf("a file that is gone: %s", out)
+	}
+}
+
+// Whenever a change in place is killed, the store is the old one or the new one, and the next change leaves nothing else behind.
+func TestKilledEdits(t *testing.T) {
+	files, err := filepath.Glob("../../showcase/data/rain-daily/*.nc")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no example files: ", err)
+	}
+	folder, err := filepath.Abs(filepath.Dir(files[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kerb := kerbCommand(t)
+	for _, ext := range []string{".parq", ".json"} {
+		t.Run(ext, func(t *testing.T) {
+			dir := t.TempDir()
+			store := filepath.Join(dir, "rain"+ext)
+			change := func(args ...string) map[string]string {
+				if out, err := kerb(args...).CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				return contents(t, store)
+			}
+			there, back := []string{"dap", store, "--from", folder, "--to", "https://data.example.org"}, []string{"dap", store, "--undo"}
+			old := change(append([]string{"refs", "-o", store}, files...)...)
+			began := time.Now()
+			linked := change(there...)
+			whole := time.Since(began)
+			if !maps.Equal(change(back...), old) {
+				t.Fatal("there and back are other bytes")
+			}
+			rng := rand.New(rand.NewPCG(3, 3))
+			kills := 0
+			for range 3 * rounds() {
+				next := there
+				if maps.Equal(contents(t, store), linked) {
+					next = back
+				}
+				if disturb(t, rng, kerb(next...), whole) {
+					kills++
+				}
+				if now := contents(t, store); !maps.Equal(now, old) && !maps.Equal(now, linked) {
+					t.Fatal("the store is neither the old one nor the new one")
+				}
+			}
+			if maps.Equal(contents(t, store), linked) {
+				there, linked = back, old
+			}
+			if !maps.Equal(change(there...), linked) {
+				t.Error("an undisturbed change gives other bytes")
+			}
+			if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+				t.Errorf("beside the store: %v, %v", entries, err)
+			}
+			t.Logf("%d kills", kills)
+		})
 	}
 }

@@ -93,7 +93,10 @@ func Change(ctx context.Context, src, dst string, e Edit) (done []string, checke
 		return nil, checked, &phases.Error{Class: phases.IO, Err: err}
 	}
 	if d, ok := workdirs.DatasetOf(dst); ok {
-		note := map[string]any{"store": d.Rel(dst), "edits": e.Steps}
+		note := map[string]any{"store": d.Rel(dst)}
+		if len(e.Steps) > 0 {
+			note["edits"] = e.Steps
+		}
 		if v.undone != nil {
 			note["undone"] = v.undone
 		}
