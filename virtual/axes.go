@@ -167,10 +167,15 @@ func coordinated(headers []*Header, path string) bool {
 	return false
 }
 
-// timesDiffer reports whether a variable along the dimension alone holds times that are others in each file.
+// timesDiffer reports whether a variable along the dimension alone holds times that are others in each file that has the dimension.
 func timesDiffer(headers []*Header, path string) bool {
-	seen := map[string]map[string]bool{}
+	holders := 0
+	contents := map[string]map[string]bool{} // by variable
 	for _, h := range headers {
+		if _, ok := lengthOf(h, path); !ok {
+			continue
+		}
+		holders++
 		for _, v := range h.Variables {
 			if len(v.Axes) != 1 || v.Axes[0] != path || v.Content == "" {
 				continue
@@ -178,14 +183,14 @@ func timesDiffer(headers []*Header, path string) bool {
 			if _, ok := TimeUnits(v, v); !ok {
 				continue
 			}
-			if seen[v.Path] == nil {
-				seen[v.Path] = map[string]bool{}
+			if contents[v.Path] == nil {
+				contents[v.Path] = map[string]bool{}
 			}
-			seen[v.Path][v.Content] = true
+			contents[v.Path][v.Content] = true
 		}
 	}
-	for _, contents := range seen {
-		if len(contents) == len(headers) {
+	for _, of := range contents {
+		if holders > 1 && len(of) == holders {
 			return true
 		}
 	}

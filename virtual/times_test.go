@@ -193,7 +193,8 @@ func TestTimesAlongADimensionWithoutCoordinate(t *testing.T) {
 		when.Content = content
 		return header(url, when, data("x", "t y", []int64{1, 2}, []int64{1, 2}))
 	}
-	p, err := plan([]*Header{file("a", "1"), file("b", "2"), file("c", "3")}, Rules{})
+	fixed := header("fixed", data("mask", "y", []int64{2}, []int64{2}))
+	p, err := plan([]*Header{file("a", "1"), file("b", "2"), fixed, file("c", "3")}, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
