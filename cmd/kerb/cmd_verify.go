@@ -33,8 +33,10 @@ func newVerifyCommand(env environment) *cli.Command {
 		Name:      "verify",
 		Usage:     "hold a store against the files that it stands for",
 		ArgsUsage: "STORE",
-		Description: `Checks that every reference lies inside its file, that every chunk is accounted for, and that values read through the
-store are bit for bit those of the files, read afresh, and that attributes and coordinates are those of every file. The files
+		Description: `Checks that every reference leads to where its file has the chunk, that every chunk is accounted for, that attributes and
+coordinates are those of every file, and that values read through the store are bit for bit those of the files, read afresh:
+a sample of them, or --all. What is wrong in the store itself is found without --all; a source that was damaged where neither its
+size nor its time of change tell is found only in the chunks that are read, and there only when they are compressed. The files
 are those of the plan, when the store lies in the workdir that it was made in; otherwise those that its references name, and how
 they are joined must be said as it was when the store was made.
 

@@ -25,17 +25,17 @@ type Subject struct {
 
 // Check does all checks: of the sources, of the arrays, of the metadata, of the references, and of about n chunks of
 // values (see [Values]). Edits that the store records are seen through: what they have changed must be as they say, and all else as
-// it was. An array that is not the plan's is left out of the last three, which can say nothing about it.
+// it was. An array that is not the plan's is left out of the others, which can say nothing about it.
 func (s Subject) Check(ctx context.Context, n int64, seed uint64) (*Report, error) {
-	s.Store = compute.Unlinked(s.Store)
-	results, err := s.check(ctx, n, seed)
+	results, err := s.check(ctx, compute.Unlinked(s.Store), n, seed)
 	if err != nil {
 		return nil, err
 	}
 	return newReport(s.Name, seed, s.Known, results), nil
 }
 
-func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, error) {
+// check reads references from linked, which is s.Store with links to the files of the plan.
+func (s Subject) check(ctx context.Context, linked zarr.Store, n int64, seed uint64) ([]*Result, error) {
 	fail := func(check string, err error) ([]*Result, error) {
 		return nil, fmt.Errorf("%s: %s: %w", s.Name, check, err)
 	}
@@ -43,7 +43,7 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	if err != nil {
 		return fail("plan", err)
 	}
-	unedited, edits := withoutEdits(s.Store, made.Dataset)
+	unedited, edits := withoutEdits(linked, made.Dataset)
 	plan, err := normalPlan(s.Plan, compute.Dropped(unedited.steps))
 	if err != nil {
 		return fail("plan", err)
@@ -60,7 +60,7 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	if err != nil {
 		return fail("arrays", err)
 	}
-	metadata, err := Metadata(ctx, store, reader, plan, sources)
+	metadata, places, err := Metadata(ctx, store, reader, plan, sources)
 	if err != nil {
 		return fail("metadata", err)
 	}
@@ -68,11 +68,14 @@ func (s Subject) check(ctx context.Context, n int64, seed uint64) ([]*Result, er
 	if err != nil {
 		return fail("references", err)
 	}
+	if err := references.beyond(ctx, s.Store); err != nil {
+		return fail("references", err)
+	}
 	values, err := Values(ctx, store, reader, locator, sources, n, seed)
 	if err != nil {
 		return fail("values", err)
 	}
-	results := []*Result{stale, arrays, metadata, references, values}
+	results := []*Result{stale, arrays, metadata, places, references, values}
 	unedited.rename(results)
 	if edits != nil {
 		results = slices.Insert(results, 1, edits)

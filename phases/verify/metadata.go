@@ -20,32 +20,39 @@ import (
 // attributes; and the values of coordinates, whole, against those of every file. What the user has changed
 // and the attributes of groups, which are joined from those of all files, are held against the plan.
 //
-// Files are read several at once. Besides the coordinates of the store one header for each of them is in memory.
-func Metadata(ctx context.Context, store Store, reader Reader, plan *virtual.Plan, sources Sources) (*Result, error) {
-	m := &metadata{ds: store.Dataset(), plan: plan, owners: plan.Owners(), sources: sources, decided: decided(plan), known: map[string][]Fault{}}
+// Files are read several at once, and are opened once for this and for the places of their chunks: see [places]. Besides the coordinates of the
+// store one header for each of them is in memory.
+func Metadata(ctx context.Context, store Store, reader Reader, plan *virtual.Plan, sources Sources) (headers, chunks *Result, err error) {
+	m := &metadata{ds: store.Dataset(), places: newPlaces(store, reader, plan, FromPlan(plan), sources), plan: plan, owners: plan.Owners(), sources: sources, decided: decided(plan), known: map[string][]Fault{}}
 	result := &Result{Check: "metadata", Unit: "headers", Checked: int64(len(plan.Files))}
 	m.groups(result)
 	if err := m.coordinates(ctx, reader, result); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	faults := make([][]Fault, len(plan.Files))
+	faults, misplaced := make([][]Fault, len(plan.Files)), make([][]Fault, len(plan.Files))
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(statsAtOnce)
 	for i := range plan.Files {
 		g.Go(func() (err error) {
-			if faults[i], err = m.file(within, i); err != nil {
+			if faults[i], misplaced[i], err = m.file(within, i); err != nil {
 				err = fmt.Errorf("%s: %w", plan.Files[i].URL, err)
 			}
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, f := range together(faults) {
 		result.add(f)
 	}
-	return result, nil
+	chunks = &Result{Check: "places", Unit: "chunks", Checked: m.places.checked.Load()}
+	for _, list := range misplaced {
+		for _, f := range list {
+			chunks.add(f)
+		}
+	}
+	return result, chunks, nil
 }
 
 // together joins what is wrong in the same way in many files to one fault, which names the first of them.
@@ -81,6 +88,7 @@ type metadata struct {
 	plan    *virtual.Plan
 	owners  [][]int
 	sources Sources
+	places  *places
 	decided map[string]bool // attributes, by the user: see decided
 	boxes   []*box          // by array: the coordinates of the store
 
@@ -171,20 +179,24 @@ func normal(list []cdm.Attribute) ([]cdm.Attribute, error) {
 	return ds.Groups[0].Attributes, nil
 }
 
-// file compares the header of one file, and its coordinates.
-func (m *metadata) file(ctx context.Context, i int) ([]Fault, error) {
-	pf := &m.plan.Files[i]
-	unreadable := func(err error) ([]Fault, error) {
-		if transient(ctx, err) {
-			return nil, err
+// file opens one file, and compares its header and its coordinates with the store's, and the places of its chunks.
+func (m *metadata) file(ctx context.Context, i int) (differing, misplaced []Fault, err error) {
+	url := m.plan.Files[i].URL
+	f, err := m.sources.Open(ctx, url)
+	if err == nil {
+		defer f.Close()
+		if differing, err = m.header(ctx, i, f); err == nil {
+			misplaced, err = m.places.file(ctx, i, f)
 		}
-		return []Fault{{Kind: Source, File: pf.URL, Expected: "a file that can be read", Found: err.Error()}}, nil
 	}
-	f, err := m.sources.Open(ctx, pf.URL)
-	if err != nil {
-		return unreadable(err)
+	if err != nil && !transient(ctx, err) {
+		return []Fault{{Kind: Source, File: url, Expected: "a file that can be read", Found: err.Error()}}, nil, nil
 	}
-	defer f.Close()
+	return differing, misplaced, err
+}
+
+func (m *metadata) header(ctx context.Context, i int, f cdm.File) ([]Fault, error) {
+	pf := &m.plan.Files[i]
 	header := virtual.NewHeader(pf.URL, pf.Size, pf.MTime, f.Root())
 	var out []Fault
 	for a := range m.ds.Arrays {
@@ -209,7 +221,7 @@ func (m *metadata) file(ctx context.Context, i int) ([]Fault, error) {
 		if !unlike(faults) && m.boxes[a] != nil {
 			differing, err := m.values(ctx, f, a, p, pf)
 			if err != nil {
-				return unreadable(err)
+				return nil, err
 			}
 			faults = append(slices.Clip(faults), differing...)
 		}

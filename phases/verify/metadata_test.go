@@ -92,7 +92,7 @@ func TestCoordinatesOfEveryFile(t *testing.T) {
 	a := newArchive(t)
 	for i := range nFiles {
 		a.refs["time"][0].Inline[4*(3*i+1)+3] ^= 1
-		result, err := Metadata(t.Context(), a, a, &a.plan, a)
+		result, _, err := Metadata(t.Context(), a, a, &a.plan, a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestCoordinatesOfEveryFile(t *testing.T) {
 		}
 		a.files["day3.nc"][c.Offset+2] ^= 4
 	}
-	result, err := Metadata(t.Context(), a, a, &a.plan, a)
+	result, _, err := Metadata(t.Context(), a, a, &a.plan, a)
 	if err != nil {
 		t.Fatal(err)
 	}

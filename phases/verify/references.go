@@ -3,10 +3,37 @@ package verify
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
+
+// Beyond is a store that may hold references outside of its arrays' chunk grids, which readers never see. It yields their indexes.
+type Beyond interface {
+	Beyond(ctx context.Context, array string) iter.Seq2[int64, error]
+}
+
+// beyond finds such references.
+func (r *Result) beyond(ctx context.Context, store Store) error {
+	b, ok := store.(Beyond)
+	if !ok {
+		return nil
+	}
+	for _, a := range store.Dataset().Arrays {
+		for index, err := range b.Beyond(ctx, a.Path) {
+			fault := Fault{Kind: Grid, Variable: a.Path, Expected: fmt.Sprintf("%d chunks", a.Grid.Count()), Found: fmt.Sprintf("a reference for chunk %d", index)}
+			switch {
+			case err != nil && !damaged(ctx, err):
+				return fmt.Errorf("references of %s: %w", a.Path, err)
+			case err != nil:
+				fault.Kind, fault.Found = Unreadable, err.Error()
+			}
+			r.add(fault)
+		}
+	}
+	return nil
+}
 
 // References checks every reference of the store without reading data. It takes one pass over the
 // store, a second one when something is suspicious, and more when the files' chunks are so

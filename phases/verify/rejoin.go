@@ -55,7 +55,7 @@ func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules
 		files.add(Fault{Kind: Source, Expected: "files that can be joined", Found: err.Error()})
 		return newReport(s.Name, seed, s.Known, []*Result{files}), nil
 	}
-	results, err := s.check(ctx, n, seed)
+	results, err := s.check(ctx, s.Store, n, seed)
 	if err != nil {
 		return nil, err
 	}

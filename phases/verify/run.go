@@ -90,7 +90,7 @@ func Run(ctx context.Context, d *workdirs.Dataset, opts Options) (*Report, error
 			return nil, &phases.Error{Class: phases.IO, Err: err}
 		}
 	}
-	subject := Subject{Name: d.Rel(latest.Path), Store: s, Plan: plan, Fetch: files.Fetch, Open: opts.Open, Known: known}
+	subject := Subject{Name: d.Rel(latest.Path), Store: linked, Plan: plan, Fetch: files.Fetch, Open: opts.Open, Known: known}
 	report, err := subject.Check(ctx, opts.Sample, opts.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", d.Code, err)

@@ -2,6 +2,8 @@
 //
 //   - [References] looks at every reference, and at no data: it lies inside its file, no two share
 //     bytes, and a chunk without one is unwritten in its source.
+//   - [Metadata] opens every file once: its header, its coordinates, and where it has each chunk are
+//     what the store says.
 //   - [Values] looks at data: chunks are read through the store, and bit for bit compared with the
 //     source files read afresh at their own indexes.
 //   - [Stale] finds sources that have changed since the store was made.
