@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -85,10 +86,13 @@ func Gather(w *workdirs.Workdir, group workdirs.GroupInfo, run *Submitted, opts 
 	slices.SortStableFunc(p.Datasets, func(a, b *Dataset) int { return slices.Index(order, a.State) - slices.Index(order, b.State) })
 	p.Listed = min(p.Totals.Failed, mostFailed)
 	p.Described = min(opts.Full, len(p.Datasets))
+	var drawing errgroup.Group
+	drawing.SetLimit(runtime.GOMAXPROCS(0)) // pictures are scaled down, which is the most of a report's work
 	for _, d := range p.Datasets[:p.Described] {
-		if err := d.gatherFull(w, run, taken[d.Code]); err != nil {
-			return nil, err
-		}
+		drawing.Go(func() error { return d.gatherFull(w, run, taken[d.Code]) })
+	}
+	if err := drawing.Wait(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -222,17 +222,14 @@ func clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// line is the beginning of a message: its first line, and no more of it than a table bears.
+// line puts a message on one line, with no more of it than a table bears.
 func line(s string) string {
 	const most = 300
-	first, _, cut := strings.Cut(strings.TrimSpace(s), "\n")
-	if r := []rune(first); len(r) > most {
-		first, cut = string(r[:most]), true
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + " ..."
 	}
-	if cut {
-		first += " ..."
-	}
-	return first
+	return s
 }
 
 // badge is the style of a state.

@@ -39,7 +39,7 @@ func thumbnail(path string) (template.URL, error) {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	var small bytes.Buffer
-	enc := png.Encoder{CompressionLevel: png.BestCompression}
+	enc := png.Encoder{CompressionLevel: png.DefaultCompression}
 	if err := enc.Encode(&small, shrink(img, thumbnailWidth)); err != nil {
 		return "", err
 	}
