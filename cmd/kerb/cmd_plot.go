@@ -29,8 +29,8 @@ func newPlotCommand(env environment) *cli.Command {
 		Name:      "plot",
 		Usage:     "draw a slice of a variable of a store",
 		ArgsUsage: "STORE [VAR]",
-		Description: `Draws a map where the variable has longitudes and latitudes, otherwise a section or a line. Without VAR it takes
-the variable that one would look at first.
+		Description: `Draws a map where the variable has longitudes and latitudes or a known projection (grid mapping), otherwise a section or
+a line. Without VAR it takes the variable that one would look at first.
 
 Example:
    kerb plot sst.parq sst --sel time=2025-06 -o sst.png

@@ -200,6 +200,16 @@ func TestProjectedBox(t *testing.T) {
 	if !near(box, [4]float64{-180, 22.67783959, 180, 90}) {
 		t.Errorf("the box of the Arctic is %v", box)
 	}
+	m := &memory{values: map[string][]float64{}}
+	m.add("x", []string{"x"}, []int64{2}, []float64{-1e6, 1e6}, "units", "m", "standard_name", "projection_x_coordinate")
+	m.add("y", []string{"y"}, []int64{2}, []float64{-1e6, 1e6}, "units", "m", "standard_name", "projection_y_coordinate")
+	m.add("lat", []string{"y", "x"}, []int64{2, 2}, []float64{77.2, 77.2, 77.2, 77.2}, "units", "degrees_north")
+	m.add("lon", []string{"y", "x"}, []int64{2, 2}, []float64{-45, 45, -135, 135}, "units", "degrees_east")
+	m.add("crs", nil, nil, []float64{0}, laea...)
+	m.add("ice", []string{"y", "x"}, []int64{2, 2}, nil, "grid_mapping", "crs")
+	if box = describe(t, m).Box; box == nil || box[0] != -180 || box[2] != 180 || box[3] != 90 {
+		t.Errorf("the box of a grid whose pole lies between its cells' centres is %v", box)
+	}
 	if box = plane(evenly(0, 1, 3), evenly(0, 1, 3), "m", "grid_mapping_name", "healpix"); box != nil {
 		t.Errorf("a plane of nowhere has the box %v", box)
 	}

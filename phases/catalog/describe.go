@@ -52,12 +52,15 @@ func (d *describer) cover() (Cover, error) {
 		}
 		out.Box = box
 	}
-	if out.Box == nil && axes.Projected != "" && axes.ProjectedNorth != "" {
+	if axes.Projected != "" && axes.ProjectedNorth != "" {
 		box, err := d.projectedBox(&main, axes)
 		if err != nil {
 			return Cover{}, err
 		}
-		out.Box = box
+		// Longitudes and latitudes that the file states count, but that a grid holds a pole only its projection tells.
+		if out.Box == nil || box != nil && (box[1] == -90 || box[3] == 90) {
+			out.Box = box
+		}
 	}
 	for _, n := range d.dimensions() {
 		dim, err := d.dimension(n)
