@@ -29,7 +29,7 @@ func ClaimStore(path string) (*Claim, error) {
 	if d, ok := DatasetOf(path); ok {
 		dir = d.Path(StoresDir, ".changing")
 	}
-	return claim(dir, path)
+	return claim(dir, path, func() error { return Restore(path) })
 }
 
 // Claim claims the dataset's stores.
@@ -37,10 +37,17 @@ func (d *Dataset) Claim() (*Claim, error) {
 	if err := os.MkdirAll(d.Path(StoresDir), 0o777); err != nil {
 		return nil, err
 	}
-	return claim(d.Path(StoresDir, ".changing"), "dataset "+d.Code)
+	return claim(d.Path(StoresDir, ".changing"), "dataset "+d.Code, func() error {
+		aside, err := d.aside()
+		for _, store := range aside {
+			err = errors.Join(err, Restore(store))
+		}
+		return err
+	})
 }
 
-func claim(dir, what string) (*Claim, error) {
+// claim makes the folder dir, and then puts in order what the one who had it before has left.
+func claim(dir, what string, settle func() error) (*Claim, error) {
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), TempPattern(dir))
 	if err != nil {
 		return nil, err
@@ -60,7 +67,11 @@ func claim(dir, what string) (*Claim, error) {
 	var h LeaseHolder
 	for range 10 { // others may come and go in between
 		if err := os.Rename(tmp, dir); err == nil {
-			return &Claim{dir}, RemoveLeftovers(filepath.Dir(dir), filepath.Base(dir))
+			c := &Claim{dir}
+			if err := errors.Join(RemoveLeftovers(filepath.Dir(dir), filepath.Base(dir)), settle()); err != nil {
+				return nil, errors.Join(err, c.Release())
+			}
+			return c, nil
 		} else if !errors.Is(err, fs.ErrExist) { // which ENOTEMPTY is too
 			return nil, err
 		}

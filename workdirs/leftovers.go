@@ -52,8 +52,20 @@ func RemoveLeftovers(dir, base string) error {
 	return nil
 }
 
-// RemoveLeftovers removes what killed processes of this machine were writing into the dataset's folders.
+// RemoveLeftovers removes what killed processes of this machine were writing into the dataset's folders. A store that a killed process
+// was replacing is there again, unless another process is changing it now.
 func (d *Dataset) RemoveLeftovers() error {
+	if aside, err := d.aside(); err != nil {
+		return err
+	} else if len(aside) > 0 {
+		c, err := d.Claim()
+		if err == nil {
+			err = c.Release()
+		}
+		if _, claimed := errors.AsType[*ClaimedError](err); err != nil && !claimed {
+			return err
+		}
+	}
 	for _, dir := range []string{"", "scan", PartsDir, StoresDir, TestDir, CatalogDir} {
 		if err := RemoveLeftovers(d.Path(dir), ""); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,7 +54,37 @@ func Restore(final string) error {
 
 // aside is where a folder waits while it is replaced.
 func aside(final string) string {
-	return filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+".replaced")
+	return filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+asideMark)
+}
+
+const asideMark = ".replaced"
+
+// aside lists the stores of the dataset that a ReplaceDir which died has left aside.
+func (d *Dataset) aside() ([]string, error) {
+	found, err := filepath.Glob(d.Path(StoresDir, ".*"+asideMark))
+	for i, path := range found {
+		found[i] = filepath.Join(filepath.Dir(path), strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "."), asideMark))
+	}
+	return found, err
+}
+
+// Resolve answers where a store really is that may be called by a link's name. One that has stepped aside when its ReplaceDir died
+// comes back.
+func Resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	target := filepath.Clean(path)
+	if link, err := os.Readlink(target); err == nil {
+		if target = link; !filepath.IsAbs(link) {
+			target = filepath.Join(filepath.Dir(filepath.Clean(path)), link)
+		}
+	}
+	if err := Restore(target); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // DatasetOf is the dataset of a workdir that the published store at path belongs to; false when it lies in none.

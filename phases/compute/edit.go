@@ -33,10 +33,7 @@ type Edit struct {
 // step; when anything fails nothing is changed. While a store is changed in place no other process can change it. An edit of a workdir's
 // store goes into the dataset's history. It answers what was done, and how many files have been looked at.
 func Change(ctx context.Context, src, dst string, e Edit) (done []string, checked int, err error) {
-	if src, err = filepath.EvalSymlinks(src); err != nil {
-		if restored := workdirs.Restore(filepath.Clean(src)); restored != nil {
-			return nil, 0, &phases.Error{Class: phases.IO, Err: errors.Join(err, restored)}
-		}
+	if src, err = workdirs.Resolve(src); err != nil {
 		return nil, 0, &phases.Error{Class: phases.Input, Err: err}
 	}
 	if dst == "" {
