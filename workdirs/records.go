@@ -205,7 +205,7 @@ func readFile(path string, buf []byte) ([]byte, error) {
 	if err != nil {
 		return buf, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer unix.Close(f)
+	defer func() { _ = unix.Close(f) }()
 	for {
 		buf = slices.Grow(buf, 1024)
 		n, err := unix.Read(f, buf[len(buf):cap(buf)])
