@@ -472,18 +472,19 @@ func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 		peaks: map[string]int64{}, times: map[string]time.Duration{},
 	}
 	var codes []string
-	parts := map[string]int{}
+	large := map[string]Needs{}
 	var light []Needs
 	for i := range rapid.IntRange(1, 6).Draw(t, "datasets") {
 		code := fmt.Sprint("d", i)
 		codes = append(codes, code)
 		switch rapid.IntRange(0, 2).Draw(t, "kind") {
 		case 0:
-			parts[code] = rapid.IntRange(1, 5).Draw(t, "parts")
+			several := func(label string, most int) int { return rapid.IntRange(0, most).Draw(t, label) }
+			large[code] = Needs{Parts: several("parts", 5), Combines: several("combines", 3), Reduces: several("reduces", 3)}
 		case 1:
 			light = append(light, Needs{Code: code, Steps: map[Step]Request{Scan: {Time: 20 * time.Minute}}})
 		}
-		for _, step := range []Step{Scan, Configure, Compute, Parts, Combine, Test} {
+		for _, step := range []Step{Scan, Configure, Compute, Parts, Combine, Reduce, Test} {
 			switch rapid.IntRange(0, 11).Draw(t, "hunger") {
 			case 0:
 				s.peaks[string(step)+" "+code] = rapid.Int64Range(1, 20).Draw(t, "peak") * gibibyte
@@ -517,7 +518,7 @@ func newSimulation(t *rapid.T, chain, faults bool) (*simulation, *Driver) {
 				if !s.prepared[c] {
 					t.Fatalf("dataset %s is planned before it is configured", c)
 				}
-				list = append(list, Needs{Code: c, Parts: parts[c], Steps: map[Step]Request{Compute: {Time: 20 * time.Minute}}})
+				list = append(list, Needs{Code: c, Parts: large[c].Parts, Combines: large[c].Combines, Reduces: large[c].Reduces, Steps: map[Step]Request{Compute: {Time: 20 * time.Minute}}})
 			}
 			return list, nil
 		},
