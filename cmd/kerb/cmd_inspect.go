@@ -78,7 +78,9 @@ type inspectedVariable struct {
 }
 
 func runInspect(ctx context.Context, name string, opts inspectOptions, env environment) error {
+	busy := startWorking(ctx, env.stderr, "reading "+name)
 	show, err := inspect(ctx, name)
+	busy.stop()
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,9 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	source := configure.SourceOpener(opts.onUnsupported, opts.inlineLimit)
 	meter := newMeter(func(_ context.Context, url string) (*phases.SourceFile, error) { return source(ctx, url) })
 	defer meter.Close()
-	plan, err := configure.Join(ctx, configure.Options{Open: meter.open}, urls, opts.rules)
+	busy := startWorking(ctx, env.stderr, "reading headers")
+	plan, err := configure.Join(ctx, configure.Options{Open: meter.open, Progress: busy.reach}, urls, opts.rules)
+	busy.stop()
 	if err != nil {
 		return withoutWorkdir(err)
 	}
@@ -115,7 +117,10 @@ func runRefs(ctx context.Context, files []string, opts refsOptions, env environm
 	}
 	defer os.RemoveAll(dir)
 	store := filepath.Join(dir, "store.parq")
-	if err := compute.Build(ctx, plan, store, opts.recordSize, "", compute.Options{Open: meter.open, Version: version}); err != nil {
+	busy = startWorking(ctx, env.stderr, "reading references")
+	err = compute.Build(ctx, plan, store, opts.recordSize, "", compute.Options{Open: meter.open, Version: version, Progress: busy.reach})
+	busy.stop()
+	if err != nil {
 		return err
 	}
 	if err := place(ctx, store, output, json, opts.overwrite); err != nil {

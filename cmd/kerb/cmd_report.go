@@ -49,6 +49,8 @@ Example:
 }
 
 func runReport(ctx context.Context, groupOrRun string, opts reportOptions, env environment) error {
+	busy := startWorking(ctx, env.stderr, "gathering")
+	defer busy.stop()
 	w, group, run, note, err := observe(ctx, opts.workdir, groupOrRun)
 	if err != nil {
 		return err
@@ -60,6 +62,7 @@ func runReport(ctx context.Context, groupOrRun string, opts reportOptions, env e
 	if err := workdirs.WriteFile(opts.output, page.Write); err != nil {
 		return err
 	}
+	busy.stop()
 	t := page.Totals
 	fmt.Fprintf(env.stdout, "%s: %d of %d datasets passed, %d failed, %d not done\n", opts.output, t.Passed, len(page.Datasets), t.Failed, t.Open)
 	return nil

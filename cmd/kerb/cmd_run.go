@@ -109,7 +109,9 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 	}
 	for _, p := range want {
 		began := time.Now()
-		result, text, err := runPhase(ctx, &worker{workdir: w}, p, d, opts)
+		busy := startWorking(ctx, env.stderr, code+": "+string(p))
+		result, text, err := runPhase(ctx, &worker{workdir: w}, p, d, opts, busy.reach)
+		busy.stop()
 		if text != "" && !opts.json {
 			fmt.Fprint(env.stdout, text)
 		}
@@ -128,7 +130,7 @@ func runRun(ctx context.Context, list, code string, opts runOptions, env environ
 }
 
 // runPhase runs one phase, and answers what it found, for programs and for people.
-func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Dataset, opts runOptions) (result any, text string, err error) {
+func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Dataset, opts runOptions, progress func(phases.Progress)) (result any, text string, err error) {
 	open, err := configure.Opener(d)
 	if err != nil {
 		return nil, "", err
@@ -142,7 +144,7 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		return r, fmt.Sprintf("%d files, %s (%s): Nc %.1f chunks a file, Tc %s a chunk, Tk %s of references\n",
 			r.Files, byteSize(r.SourceBytes), strings.Join(r.Formats, ", "), r.Nc, byteSize(int64(r.Tc)), byteSize(r.Tk)), nil
 	case phases.Configure:
-		doc, err := configure.Run(ctx, d, configure.Options{Open: open})
+		doc, err := configure.Run(ctx, d, configure.Options{Open: open, Progress: progress})
 		if err != nil {
 			return nil, "", err
 		}
@@ -151,13 +153,13 @@ func runPhase(ctx context.Context, w *worker, p phases.Phase, d *workdirs.Datase
 		}
 		return doc, text, nil
 	case phases.Compute:
-		path, err := compute.Run(ctx, d, compute.Options{Open: open, Version: version})
+		path, err := compute.Run(ctx, d, compute.Options{Open: open, Version: version, Progress: progress})
 		if err != nil {
 			return nil, "", err
 		}
 		return path, fmt.Sprintf("store: %s\n", path), nil
 	case phases.Test:
-		r, err := verify.Run(ctx, d, verify.Options{Open: open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Allow: opts.allow})
+		r, err := verify.Run(ctx, d, verify.Options{Open: open, Sample: sampleOf(opts), Seed: opts.seed, Memory: taskMemory(), Progress: progress, Allow: opts.allow})
 		if r != nil {
 			text = r.String()
 			if r.Large != nil {

@@ -85,6 +85,7 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 		n = verify.All
 	}
 	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Fetch: files.Fetch, Open: phases.OpenSource, Known: known}
+	busy := startWorking(ctx, env.stderr, "verifying "+subject.Name)
 	var report *verify.Report
 	if plan, open, ok := verify.Made(store, s.Dataset()); ok && len(others) == 0 {
 		subject.Plan, subject.Open = plan, open
@@ -92,6 +93,7 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 	} else {
 		report, err = subject.Alone(ctx, others, opts.rules, n, opts.seed)
 	}
+	busy.stop()
 	if err != nil {
 		return err
 	}

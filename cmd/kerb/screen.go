@@ -41,7 +41,7 @@ func (s *screen) draw(lines []string) {
 		b.WriteString("\x1b[K\n") // and clear what stood behind it
 	}
 	text := b.String()
-	if text == s.last && columns == s.columns {
+	if text == s.last && (columns == s.columns || s.drawn == 0) {
 		return
 	}
 	back := ""
