@@ -643,6 +643,44 @@ func TestCancelLeavesNothing(t *testing.T) {
 	})
 }
 
+// When the controller has lost all that it was told, it is said that nothing leads the run on, and not while something does.
+func TestHalted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, d := newSimulation(t, true, false)
+		halted := func(after time.Duration) bool {
+			now := s.now
+			s.now = now.Add(after)
+			defer func() { s.now = now }()
+			o, err := d.Observe(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			halted, err := d.Halted(context.Background(), o, Look(*o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return halted
+		}
+		s.drive = func() {
+			if _, _, err := d.Step(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.saved = s.queue.copy()
+		s.drive()
+		if halted(time.Hour) {
+			t.Fatal("its jobs are in the queue")
+		}
+		s.controllerDies()
+		if halted(time.Minute) {
+			t.Fatal("it may have been a moment ago")
+		}
+		if !halted(time.Hour) {
+			t.Fatal("nothing of it is in the queue")
+		}
+	})
+}
+
 // nothingWaits checks that no task of the run is left in the queue that does not run.
 func (s *simulation) nothingWaits() {
 	for _, j := range s.jobs {

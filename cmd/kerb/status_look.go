@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,15 @@ func look(ctx context.Context, o *orchestra) (*report, error) {
 	r.pic = scheduler.Look(*seen)
 	r.Tasks = scheduler.Count(r.pic)
 	r.ToPlan = len(scheduler.Unplanned(*seen, r.pic))
+	if r.Note == "" {
+		halted, err := d.Halted(ctx, seen, r.pic)
+		if err != nil && !errors.Is(err, scheduler.ErrUnreachable) {
+			return r, err
+		}
+		if halted {
+			r.Note = fmt.Sprintf("nothing in the scheduler's queue leads this run on; kerb advance %s does", r.Group)
+		}
+	}
 	r.Sources = sourcesOf(seen, r.now)
 	return r, nil
 }
