@@ -23,7 +23,7 @@ func TestRecordsAreTheBestWord(t *testing.T) {
 		r := &Run{ID: "r", dir: dir}
 		jobs := []string{"compute", "compute+2", "parts.a-b", "test"}
 		best := map[recordName]Record{}
-		for range rapid.IntRange(1, 60).Draw(t, "writes") {
+		for range rapid.IntRange(1, 30).Draw(t, "writes") {
 			rec := Record{
 				Job: rapid.SampledFrom(jobs).Draw(t, "job"), Index: rapid.IntRange(0, 12).Draw(t, "index"), Attempt: rapid.IntRange(1, 2).Draw(t, "attempt"),
 				State: rapid.SampledFrom([]string{Running, Done, Failed}).Draw(t, "state"), Source: rapid.SampledFrom([]string{"task", "squeue"}).Draw(t, "source"),

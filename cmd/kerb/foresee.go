@@ -34,6 +34,7 @@ func foresee(def workdirs.Definition) map[scheduler.Step]scheduler.Request {
 	add(scheduler.Configure, 1, 0.02, 0)
 	add(scheduler.Compute, 1, 0.02, 0)
 	add(scheduler.Test, 2, 0.02, 50)
+	add(scheduler.Client, 20, 0.1, 50)
 	add(scheduler.Catalog, 1, 0, 0)
 	return steps
 }
@@ -63,8 +64,10 @@ func (o *orchestra) light(codes []string) ([]scheduler.Needs, error) {
 		}
 		steps := foresee(def)
 		for s, r := range steps {
-			r.Memory = lightMemory
-			steps[s] = r
+			if s != scheduler.Client { // whose memory is xarray's
+				r.Memory = lightMemory
+				steps[s] = r
+			}
 		}
 		needs[i] = scheduler.Needs{Code: codes[i], Steps: steps}
 		return nil
