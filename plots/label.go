@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// micro is the letter that stands for it where there are no others: "ug m-3", "um".
+var micro = regexp.MustCompile(`\bu(g|m|mol|s)\b`)
+
 // power is a power of ten before units: "1e-9", "1.e-6 mol mol-1".
 var power = regexp.MustCompile(`^1\.?0*[eE]([+-]?[0-9]{1,3})( .*)?$`)
 
@@ -38,6 +41,7 @@ func prettyUnits(u string) string {
 		n, _ := strconv.Atoi(m[1])
 		return strings.TrimSpace("10^{" + strings.Replace(strconv.Itoa(n), "-", minus, 1) + "} " + prettyUnits(m[2]))
 	}
+	u = micro.ReplaceAllString(u, "µ$1")
 	return exponent.ReplaceAllStringFunc(u, func(s string) string {
 		m := exponent.FindStringSubmatch(s)
 		return m[1] + "^{" + strings.Replace(m[2], "-", minus, 1) + "}"

@@ -76,6 +76,7 @@ type view struct {
 	project   func(lon, lat float64) (x, y float64, ok bool) // for the coastline; nil for none
 	wraps     bool                                           // x is a longitude, to be repeated every 360
 	graticule func() ([][]point, []mark)                     // lines and labels within the panel; nil for none
+	onTop     bool                                           // what is painted leaves room between, and covers the coastline
 	detail    float64                                        // degrees from side to side: how finely a coastline is drawn
 }
 

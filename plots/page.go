@@ -3,7 +3,6 @@ package plots
 import (
 	"image"
 	"image/color"
-	"image/draw"
 	"io"
 	"math"
 
@@ -222,10 +221,11 @@ func drawMap(out io.Writer, f *Field, v *view, s *scale, width float64) error {
 // drawPanel draws cells, coastline and graticule on a canvas of their own, which cuts off what lies outside.
 func drawPanel(p *page, q *panel, v *view, s *scale, fonts fontCache) (image.Image, error) {
 	cells := image.NewRGBA(image.Rect(0, 0, q.w, q.h))
-	draw.Draw(cells, cells.Rect, image.NewUniform(white), image.Point{}, draw.Src)
 	v.paint(v, cells, s)
 	c := newCanvas(q.w, q.h, fonts)
-	c.paste(cells, 0, 0)
+	if !v.onTop {
+		c.paste(cells, 0, 0)
+	}
 	if v.project != nil {
 		coast, err := coastline.Lines()
 		if err != nil {
@@ -236,6 +236,9 @@ func drawPanel(p *page, q *panel, v *view, s *scale, fonts fontCache) (image.Ima
 		strong := min(max(math.Log2(240/max(v.detail, 1)), 0), 2) / 2
 		c.strokes(lines, (0.2+0.2*strong)*p.unit, color.NRGBA{0xff, 0xff, 0xff, uint8(0x58 + 0x50*strong)})
 		c.strokes(lines, (0.08+0.06*strong)*p.unit, color.NRGBA{0x10, 0x10, 0x10, 0xe6})
+	}
+	if v.onTop {
+		c.paste(cells, 0, 0)
 	}
 	if v.graticule != nil {
 		lines, marks := v.graticule()

@@ -28,6 +28,7 @@ func viewPlaces(f *Field) (view, error) {
 		v.x0, v.x1 = -180, 180
 	}
 	v.geographic()
+	v.onTop = true
 	v.paint = func(v *view, img *image.RGBA, s *scale) {
 		q := panel{w: img.Rect.Dx(), h: img.Rect.Dy(), x0: v.x0, x1: v.x1, y0: v.y0, y1: v.y1}
 		radius := 0.6 * math.Sqrt(float64(q.w)*float64(q.h)/float64(len(lons)))

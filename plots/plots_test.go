@@ -417,7 +417,7 @@ func TestClasses(t *testing.T) {
 func TestUnits(t *testing.T) {
 	for in, want := range map[string]string{
 		"kg m-2 s-1": "kg m^{−2} s^{−1}", "W m**-2": "W m^{−2}", "m2": "m^{2}", "1": "", "degC": "°C", "%": "%", "K": "K",
-		"mol mol-1": "mol mol^{−1}", "1e-9": "10^{−9}", "1.e-6 mol mol-1": "10^{−6} mol mol^{−1}", "1e3 km3": "10^{3} km^{3}",
+		"mol mol-1": "mol mol^{−1}", "1e-9": "10^{−9}", "1.e-6 mol mol-1": "10^{−6} mol mol^{−1}", "1e3 km3": "10^{3} km^{3}", "ug m-3": "µg m^{−3}", "umol m-2 s-1": "µmol m^{−2} s^{−1}",
 	} {
 		if got := prettyUnits(in); got != want {
 			t.Errorf("%q is printed %q, want %q", in, got, want)
