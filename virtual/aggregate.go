@@ -121,6 +121,7 @@ func NewJoiner(headers []*Header, rules Rules) (*Joiner, error) {
 				j.note(ax.path, "kept as it is", "against the direction of the axis in "+s.file, "evidence")
 			}
 		}
+		j.noteGaps(ax)
 	}
 	for to, from := range order {
 		h := headers[from]

@@ -19,9 +19,10 @@ type segment struct {
 	length int64
 	low    float64 // the least and the greatest value, decoded, in one unit for the whole axis: the order of the axis
 	high   float64
-	down   bool   // the values fall somewhere
-	uneven bool   // they rise and fall, or some are missing
-	file   string // one that holds it, for messages
+	step   float64 // the longest way from one value to the next
+	down   bool    // the values fall somewhere
+	uneven bool    // they rise and fall, or some are missing
+	file   string  // one that holds it, for messages
 	start  int64
 }
 
@@ -31,6 +32,7 @@ type axis struct {
 	segments []*segment
 	of       map[int]*segment // by header
 	down     bool             // the values fall along the axis
+	ordered  bool             // by the values of a coordinate
 	units    *cftime.Units    // of the values, when they are times
 	evidence string
 	from     string
@@ -237,7 +239,7 @@ func segmented(headers []*Header, path string) (a *axis, varies bool, err error)
 	if err != nil {
 		return nil, false, err
 	}
-	a.units = units
+	a.units, a.ordered = units, true
 	byKey := map[string]*segment{}
 	for i, v := range values {
 		if coords[i] == nil {
@@ -342,6 +344,9 @@ func (s *segment) measure(values []float64) {
 			s.high = x
 		}
 		s.uneven = s.uneven || x == before || up && s.down
+		if step := math.Abs(x - before); step > s.step {
+			s.step = step
+		}
 		before = x
 	}
 }
