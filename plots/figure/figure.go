@@ -157,10 +157,16 @@ func (f *figure) slice() error {
 // -1 for none.
 func (f *figure) placesAlong() int {
 	lon, lat := f.array(f.axes.Lon), f.array(f.axes.Lat)
-	if lon == nil || lat == nil || len(lon.Dimensions) != 1 || !slices.Equal(lon.Dimensions, lat.Dimensions) {
+	if !f.numeric(f.axes.Lon) || !f.numeric(f.axes.Lat) || len(lon.Dimensions) != 1 || !slices.Equal(lon.Dimensions, lat.Dimensions) {
 		return -1
 	}
 	return slices.Index(f.a.Dimensions, lon.Dimensions[0])
+}
+
+// numeric reports whether there is an array of that path, of numbers.
+func (f *figure) numeric(path string) bool {
+	a := f.array(path)
+	return a != nil && a.Type.Numeric()
 }
 
 // array is the array of a path, or nil.
@@ -222,7 +228,7 @@ func (f *figure) field(w io.Writer, values []float64, stride []int64, subtitle s
 		Values: values, NY: int(steps(f.a.Grid.Shape[y], stride[0])), NX: int(steps(f.a.Grid.Shape[x], stride[1])),
 		Title: f.title(), Subtitle: subtitle, Name: cf.Name(f.a.Path), Units: units, Classes: f.classes(values),
 	}
-	onEarth := f.axes.Lat != "" && f.axes.Lon != "" && min(f.axes.X, f.axes.Y) == y && max(f.axes.X, f.axes.Y) == x
+	onEarth := f.numeric(f.axes.Lat) && f.numeric(f.axes.Lon) && min(f.axes.X, f.axes.Y) == y && max(f.axes.X, f.axes.Y) == x
 	m := p
 	var err error
 	if onEarth {
@@ -384,9 +390,6 @@ func (f *figure) title() string {
 // coordinate reads longitudes or latitudes with the field's own stride.
 func (f *figure) coordinate(path string, stride []int64) ([]float64, error) {
 	c := f.array(path)
-	if !c.Type.Numeric() {
-		return nil, fmt.Errorf("coordinate %s is of type %s", path, c.Type)
-	}
 	all, own := make([]int, len(c.Dimensions)), make([]int64, len(c.Dimensions))
 	for i, name := range c.Dimensions { // which may stand the other way round than the field's
 		all[i], own[i] = i, 1

@@ -256,6 +256,10 @@ func TestOddCoordinatesAreDrawn(t *testing.T) {
 	drawn(t, s, Request{})
 	s.value["lat"], s.value["lon"] = constant(math.NaN()), constant(5, 700, 9999)
 	drawn(t, s, Request{})
+	for i := range 2 {
+		s.ds.Arrays[i].Type = cdm.DType{Kind: cdm.Bytes, Size: 1}
+	}
+	drawn(t, s, Request{Variable: "t"})
 }
 
 func projected(units string, attrs ...any) *source {

@@ -11,7 +11,7 @@ import (
 // that the file may state besides. Without, a plane measured in one unit is drawn true to scale.
 func (f *figure) project(p *plots.Field, y, x int) {
 	east, north := f.array(f.axes.Projected), f.array(f.axes.ProjectedNorth)
-	if f.axes.X != x || f.axes.Y != y || east == nil || north == nil || east.Dimensions[0] != f.a.Dimensions[x] || north.Dimensions[0] != f.a.Dimensions[y] {
+	if f.axes.X != x || f.axes.Y != y || !f.numeric(f.axes.Projected) || !f.numeric(f.axes.ProjectedNorth) || east.Dimensions[0] != f.a.Dimensions[x] || north.Dimensions[0] != f.a.Dimensions[y] {
 		return
 	}
 	p.Square = p.X.Units == p.Y.Units
