@@ -1,7 +1,7 @@
 // Command bench measures what the program promises about its speed and prints one table: each figure of ours beside that of
 // a peer doing the same work on the same files, and their ratio.
 //
-//	go run ./deploy/bench [-only build,index,large] [-refs 1000000,10000000] [-chunks 1000000]
+//	go run ./deploy/bench [-only build,index,large,orchestrate] [-refs 1000000,10000000] [-chunks 1000000]
 //
 // Every step is a process of its own, so that its processor time (user and system) and its peak memory are the kernel's
 // figures for that step and nothing else. Ratios are of processor time, which other work on the machine disturbs least; the time
@@ -52,7 +52,7 @@ func main() {
 		}
 		return
 	}
-	only := flag.String("only", "build,index,large", "the sections to run")
+	only := flag.String("only", "build,index,large,orchestrate", "the sections to run")
 	refs := flag.String("refs", "1000000,10000000", "references of the simulated datasets")
 	chunks := flag.Int64("chunks", 1_000_000, "chunks of the large single files")
 	flag.Parse()
@@ -81,7 +81,7 @@ func run(ctx context.Context, only, refs string, chunks int64) error {
 	b.peers = findPeers(b.dir)
 	began := time.Now()
 	for name := range strings.SplitSeq(only, ",") {
-		section := map[string]func(context.Context) error{"build": b.build, "index": b.index, "large": b.large}[name]
+		section := map[string]func(context.Context) error{"build": b.build, "index": b.index, "large": b.large, "orchestrate": b.orchestrate}[name]
 		if section == nil {
 			return fmt.Errorf("-only: no section %q", name)
 		}
