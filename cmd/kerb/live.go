@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -180,7 +182,7 @@ func progressText(a workdirs.Attempt, p bus.Progress) string {
 	}
 	b.WriteString(" " + unitOf(scheduler.Step(p.Step)))
 	if p.Rate > 0 {
-		fmt.Fprintf(&b, ", %.3g/s", p.Rate)
+		fmt.Fprintf(&b, ", %s/s", strconv.FormatFloat(p.Rate, 'f', max(0, 1-int(math.Log10(p.Rate))), 64))
 	}
 	if p.References > 0 {
 		fmt.Fprintf(&b, ", %d references", p.References)

@@ -37,7 +37,7 @@ func (r *report) lines(by string, columns, rows int) []string {
 	}
 	between := 2
 	if tight {
-		cells, between = withoutEmpty(cells), 1
+		between = 1
 	}
 	lines := table(cells, between)
 	for i := range lines {
@@ -58,13 +58,19 @@ type tableRow struct {
 func (r *report) jobTable(tight bool) (head []string, body []tableRow) {
 	head = []string{"JOBID", "ARRAY", "PHASE", "GROUP", "DATASET", "ST", "DONE/TOTAL", "FAILED", "TIME", "NODELIST(REASON)"}
 	for _, j := range r.Jobs {
-		group, array, dataset := r.Group, cmp.Or(j.Array, "-"), cmp.Or(j.Dataset, "-")
-		if tight { // the lines below name the group
-			group, array, dataset = "", cut(array, 14), cut(dataset, 20)
-		}
 		body = append(body, tableRow{j.State, []string{
-			cmp.Or(j.Job, "-"), array, j.Step, group, dataset, j.State, fmt.Sprintf("%d/%d", j.Done, j.Total), strconv.Itoa(j.Failed), j.Time, j.Where,
+			cmp.Or(j.Job, "-"), cmp.Or(j.Array, "-"), j.Step, r.Group, cmp.Or(j.Dataset, "-"), j.State, fmt.Sprintf("%d/%d", j.Done, j.Total), strconv.Itoa(j.Failed),
+			j.Time, j.Where,
 		}})
+	}
+	if tight { // the lines below name the group
+		const array, group, dataset = 1, 3, 4
+		head = slices.Delete(head, group, group+1)
+		for i := range body {
+			c := body[i].cells
+			c[array], c[dataset] = cut(c[array], 14), cut(c[dataset], 20)
+			body[i].cells = slices.Delete(c, group, group+1)
+		}
 	}
 	return head, body
 }
@@ -178,16 +184,4 @@ func fit(rows []tableRow, most int) (kept []tableRow, left string) {
 		}
 	}
 	return kept, "and, not shown: " + strings.Join(words, ", ")
-}
-
-// withoutEmpty leaves out the columns in which no row has anything.
-func withoutEmpty(cells [][]string) [][]string {
-	for c := len(cells[0]) - 1; c >= 0; c-- {
-		if len(cells) > 1 && !slices.ContainsFunc(cells[1:], func(row []string) bool { return row[c] != "" && row[c] != "-" }) {
-			for i := range cells {
-				cells[i] = slices.Delete(cells[i], c, c+1)
-			}
-		}
-	}
-	return cells
 }
