@@ -68,6 +68,7 @@ const (
 	ConfigureFile  = "configure.json"
 	OverrideFile   = "override.yaml"
 	HistoryFile    = "history.ndjson"
+	AppendFile     = "append.json" // what an append is about to do, while it does it
 	PartsDir       = "parts"
 	StoresDir      = "stores"
 	TestDir        = "test"

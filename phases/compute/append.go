@@ -2,7 +2,9 @@ package compute
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -23,7 +25,7 @@ import (
 // anew. What can't be appended is refused with the reason.
 //
 // The version before stays whole whatever happens. The new version is published first, and then the dataset's plan
-// and list of files follow, so that an append that was interrupted can be made again. No other process can append to the dataset, or
+// and list of files follow; the next append does what an interrupted one has left undone. No other process can append to the dataset, or
 // change its stores in place, meanwhile.
 // It answers the store's path and how many files were added.
 func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, opts Options) (path string, n int, err error) {
@@ -34,6 +36,10 @@ func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, o
 	defer claim.Release()
 	if err := d.RemoveLeftovers(); err != nil {
 		return "", 0, &phases.Error{Class: phases.IO, Err: err}
+	}
+	resumed, err := resume(d, opts)
+	if err != nil {
+		return "", 0, fmt.Errorf("dataset %s: finishing an append that was interrupted: %w", d.Code, err)
 	}
 	recorded, err := d.Sources()
 	if err != nil {
@@ -49,7 +55,7 @@ func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, o
 	}
 	latest, current := was.published()
 	if len(fresh) == 0 && current {
-		return latest, 0, was.link(latest)
+		return latest, resumed, was.link(latest)
 	}
 	doc, err := configure.Prepare(ctx, d, found, configure.Options{Open: opts.Open})
 	if err != nil {
@@ -61,19 +67,54 @@ func Append(ctx context.Context, d *workdirs.Dataset, found []workdirs.Source, o
 		return "", 0, err
 	}
 	is.grows = true
-	if path, done := is.published(); done { // by an append that was interrupted
-		return path, len(fresh), is.adopt(path, found, fresh)
-	}
 	if !current {
 		return "", 0, phases.Errorf(phases.Input, "run `kerb run compute "+d.Code+"` first", "dataset %s: its newest store is not one of its plan", d.Code)
 	}
 	if err := grown(was.plan, is.plan); err != nil {
 		return "", 0, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
+	if err := workdirs.WriteJSON(d.Path(workdirs.AppendFile), intention{doc, found}); err != nil {
+		return "", 0, &phases.Error{Class: phases.IO, Err: err}
+	}
 	if path, err = is.append(ctx, was, latest); err != nil {
 		return "", 0, fmt.Errorf("dataset %s: %w", d.Code, err)
 	}
-	return path, len(fresh), is.adopt(path, found, fresh)
+	return path, resumed + len(fresh), is.adopt(path, found, fresh)
+}
+
+// intention is what an append is about to make of the dataset: append.json.
+type intention struct {
+	Plan  *configure.Document `json:"plan"`
+	Files []workdirs.Source   `json:"files"`
+}
+
+// resume ends an append that was interrupted after its store was published. It answers how many files that has added.
+func resume(d *workdirs.Dataset, opts Options) (int, error) {
+	var it intention
+	err := workdirs.ReadJSON(d.Path(workdirs.AppendFile), &it)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	c, err := newJob(d, it.Plan, opts)
+	if err != nil {
+		return 0, err
+	}
+	path, done := c.published()
+	if !done {
+		return 0, os.Remove(d.Path(workdirs.AppendFile))
+	}
+	recorded, err := d.Sources()
+	if err != nil {
+		return 0, err
+	}
+	fresh, err := added(recorded, it.Files)
+	if err != nil {
+		return 0, err
+	}
+	return len(fresh), c.adopt(path, it.Files, fresh)
 }
 
 // adopt makes the appended store's plan and files those of the dataset.
@@ -89,13 +130,20 @@ func (c *job) adopt(path string, found []workdirs.Source, fresh map[string]bool)
 	if err := c.link(path); err != nil {
 		return err
 	}
-	if err := workdirs.WriteJSON(c.dataset.Path(workdirs.ConfigureFile), c.doc); err != nil {
+	err = workdirs.WriteJSON(c.dataset.Path(workdirs.ConfigureFile), c.doc)
+	if err == nil {
+		err = c.dataset.Define(def, found)
+	}
+	if err == nil && len(fresh) > 0 {
+		err = c.dataset.Note("append", map[string]any{"store": c.dataset.Rel(path), "files": names(fresh)})
+	}
+	if err == nil {
+		err = os.Remove(c.dataset.Path(workdirs.AppendFile))
+	}
+	if err != nil {
 		return &phases.Error{Class: phases.IO, Err: err}
 	}
-	if err := c.dataset.Define(def, found); err != nil {
-		return &phases.Error{Class: phases.IO, Err: err}
-	}
-	return c.dataset.Note("append", map[string]any{"store": c.dataset.Rel(path), "files": names(fresh)})
+	return nil
 }
 
 // append makes and publishes the store that grows out of the store at latest, which the job was has made. What people have done to that
@@ -113,14 +161,14 @@ func (c *job) append(ctx context.Context, was *job, latest string) (string, erro
 		return "", err
 	}
 	if a, b := was.opts.Links, c.opts.Links; (a == nil) != (b == nil) || a != nil && *a != *b {
-		return "", notAppendable("the links of override.yaml have changed since the store was made")
+		return "", phases.Errorf(phases.Input, "run `kerb run configure,compute "+c.dataset.Code+"` first", "can't append: the links of override.yaml have changed since the store was made")
 	}
 	ds, err := Describe(described(c.plan, c.digest, c.opts), steps)
 	if err == nil {
 		err = record(&ds.Groups[0].Attributes, steps)
 	}
 	if err != nil {
-		return "", notAppendable("the store has been edited, and that can't be done to the new one: %w", err)
+		return "", phases.Errorf(phases.Input, "run `kerb run compute "+c.dataset.Code+"` after the next configure for a store without the edits", "can't append: the store has been edited, and that can't be done to the new one: %w", err)
 	}
 	plan := only(c.plan, ds, steps)
 	dir, err := c.dataset.BuildDir(c.name(0))

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -196,6 +197,18 @@ func TestAppendedStoreIsThatOfAFullBuild(t *testing.T) {
 				i += rapid.IntRange(1, times-i).Draw(t, "times more")
 			} else {
 				k++
+			}
+			if k == tiles && i < times && rapid.Bool().Draw(t, "more arrives after an interruption") { // of which nobody knows how far it came
+				left := filepath.Join(folder, "left")
+				ctx, m := mortal(rapid.IntRange(1, 200).Draw(t, "steps until killed"))
+				m.dies = func() { copyTree(grown, left) }
+				if _, _, err := Append(ctx, d, g.box(i, k), Options{Open: g.w.open, Version: "1"}); errors.Is(err, context.Canceled) {
+					if err := errors.Join(os.RemoveAll(grown), os.Rename(left, grown)); err != nil {
+						t.Fatal(err)
+					}
+					bury(t, grown)
+				}
+				i++
 			}
 			next := g.appended(t, d, grown, g.box(i, k))
 			if next == store || !same(t, snapshot(t, store), before) {
@@ -420,6 +433,67 @@ func (w *world) copied(from, to string) workdirs.Source {
 	url := "/archive/" + to + ".nc"
 	w.files[url] = &f
 	return workdirs.Source{URL: url, Size: sizeOf(url)}
+}
+
+// An append may die at any step of its end. The next one, which may find that more has arrived, ends it first.
+func TestAppendThatDiedAfterPublishing(t *testing.T) {
+	for _, more := range []int{0, 1} {
+		for done := range 5 { // of its last steps: the link, the plan, the list of files, the definition
+			w, temp := &world{files: map[string]*fakeFile{}}, scratch(t)
+			rng := rand.New(rand.NewPCG(1, 1))
+			var sources []workdirs.Source
+			for i := range int64(4) {
+				sources = append(sources, w.daily(fmt.Sprintf("day%d", i), i, 1, "days", rng))
+			}
+			opts := Options{Open: w.open, Version: "1"}
+			grown := filepath.Join(temp, "grown")
+			d := set(t, grown, sources[:2], "")
+			first := w.computed(t, d)
+			before := filepath.Join(temp, "before")
+			copyTree(grown, before)
+			second, _, err := Append(t.Context(), d, sources[:3], opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := configure.Load(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := workdirs.WriteJSON(d.Path(workdirs.AppendFile), intention{doc, sources[:3]}); err != nil {
+				t.Fatal(err)
+			}
+			if done == 0 {
+				if err := workdirs.Link(d.Rel(first), d.Path(workdirs.StoresDir, "latest")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, name := range []string{workdirs.ConfigureFile, workdirs.SourcesFile, workdirs.DefinitionFile} {
+				if i+1 < done {
+					continue
+				}
+				if err := os.Rename(filepath.Join(before, "datasets", "set", name), d.Path(name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			store, n, err := Append(t.Context(), d, sources[:3+more], opts)
+			if err != nil || more == 0 && store != second || n < more {
+				t.Fatalf("after %d steps: %s, %d files, %v", done, store, n, err)
+			}
+			if target, err := os.Readlink(d.Path(workdirs.StoresDir, "latest")); err != nil || target != d.Rel(store) {
+				t.Errorf("after %d steps: latest is %s, %v", done, target, err)
+			}
+			full := w.computed(t, set(t, filepath.Join(temp, "full"), sources[:3+more], ""))
+			if !slices.Equal(relative(files(t, store), store), relative(files(t, full), full)) {
+				t.Errorf("after %d steps: %s is another store than a full build's", done, store)
+			}
+			if _, err := os.Stat(d.Path(workdirs.AppendFile)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("after %d steps: its intention is left: %v", done, err)
+			}
+			if def, err := d.Definition(); err != nil || def.Files != 3+more {
+				t.Errorf("after %d steps: %+v, %v", done, def, err)
+			}
+		}
+	}
 }
 
 func TestAppendRefuses(t *testing.T) {
