@@ -5,6 +5,8 @@ package phases
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 )
 
 // Phase is one step of the pipeline.
@@ -65,10 +67,16 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf is the class of err; Internal when it has none.
+// ClassOf is the class of err. One that says nothing of its class is IO where the file system failed, and Internal otherwise.
 func ClassOf(err error) Class {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && slices.Contains(fileSystem, errno) {
+		return IO
+	}
 	return Internal
 }
+
+// fileSystem are the errors of a file system that is full, read-only for now, or away: whoever asks for a file can't help them.
+var fileSystem = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT, syscall.EBUSY}
