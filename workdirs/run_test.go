@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -316,32 +317,58 @@ func TestLeaseTakeover(t *testing.T) {
 	}
 }
 
-// BenchmarkRecords lists a compacted run of 100,000 tasks.
+// BenchmarkRecords is the first look at a run of 100,000 tasks, compacted and loose.
 func BenchmarkRecords(b *testing.B) {
-	_, r := newTestRun(b)
 	const n = 100_000
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	f, err := os.Create(r.path(tasksDir, compactedFile))
-	if err != nil {
-		b.Fatal(err)
+	record := func(i int) Record {
+		return Record{Job: fmt.Sprint("compute+", i/1000), Index: i % 1000, Attempt: 1, State: Done, Host: "host123", Start: start, End: start.Add(time.Minute), Peak: 1 << 28, Source: "task",
+			Items: []ItemResult{{Code: fmt.Sprint("dataset-", i), State: Done, Seconds: 59.123}}}
 	}
-	var line []byte
-	for i := range n {
-		line, err = appendCompact(line[:0], &Record{Job: "compute", Index: i, Attempt: 1, State: Done, Host: "host123", Start: start, End: start.Add(time.Minute), Peak: 1 << 28, Source: "task",
-			Items: []ItemResult{{Code: fmt.Sprint("dataset-", i), State: Done, Seconds: 59.123}}})
-		if err != nil {
+	look := func(b *testing.B, dir string) {
+		b.ReportAllocs()
+		for b.Loop() {
+			r := &Run{dir: dir}
+			if got, err := r.Records(); err != nil || len(got) != n {
+				b.Fatalf("%d records, %v", len(got), err)
+			}
+		}
+	}
+	b.Run("compacted", func(b *testing.B) {
+		_, r := newTestRun(b)
+		list := make([]Record, n)
+		for i := range list {
+			list[i] = record(i)
+		}
+		slices.SortFunc(list, func(a, b Record) int { return compareTasks(&a, &b) })
+		var text []byte
+		for i := range list {
+			var err error
+			if text, err = appendCompact(text, &list[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(r.path(tasksDir, compactedFile), text, 0o644); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := f.Write(line); err != nil {
-			b.Fatal(err)
+		look(b, r.dir)
+	})
+	b.Run("loose", func(b *testing.B) {
+		_, r := newTestRun(b)
+		for i := range n {
+			rec := record(i)
+			path := r.recordPath(nameOf(&rec))
+			text, err := json.Marshal(rec)
+			if err == nil && rec.Index == 0 {
+				err = os.MkdirAll(filepath.Dir(path), 0o755)
+			}
+			if err == nil {
+				err = os.WriteFile(path, text, 0o644)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
-	if err := f.Close(); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if got, err := r.Records(); err != nil || len(got) != n {
-			b.Fatalf("%d records, %v", len(got), err)
-		}
-	}
+		look(b, r.dir)
+	})
 }
