@@ -54,7 +54,9 @@ func (w *worker) do(ctx context.Context, step scheduler.Step, code string, part 
 	case scheduler.Reduce:
 		var said string
 		said, err = verify.Reduce(ctx, d, part, verify.Options{Memory: taskMemory(), Progress: progress})
-		fmt.Fprintln(os.Stderr, said)
+		if said != "" {
+			fmt.Fprintln(os.Stderr, said)
+		}
 	case scheduler.Test:
 		var report *verify.Report
 		report, err = verify.Run(ctx, d, verify.Options{Open: open, Memory: taskMemory(), Progress: progress})
