@@ -99,6 +99,9 @@ func runRerun(ctx context.Context, group string, opts rerunOptions, env environm
 	if err != nil {
 		return refused("see `kerb status "+group+"`", "%w", err)
 	}
+	if len(entries) == 0 && opts.json {
+		return printSubmitted(o, scheduler.Look(*seen), len(seen.Ledger.Submissions), true, env)
+	}
 	if len(entries) == 0 {
 		fmt.Fprintf(env.stdout, "run %s of group %s: nothing has failed\n", o.info.ID, o.info.Group)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -81,11 +82,29 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	if err != nil && !errors.Is(err, errReported) {
 		fmt.Fprintf(env.stderr, "kerb: %v\n", err)
+		if advice := adviceOn(err); advice != "" {
+			fmt.Fprintln(env.stderr, advice)
+		}
 		if code == exitUsage {
 			fmt.Fprintf(env.stderr, "See `%s --help`.\n", helpOf(app, given))
 		}
 	}
 	return code
+}
+
+// adviceOn is what to do about an error that may come up anywhere, and says nothing of that itself.
+func adviceOn(err error) string {
+	switch e, ok := errors.AsType[*phases.Error](err); {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "Make room, and run the command again: what is done is not done again."
+	case ok && e.Remedy != "":
+		return ""
+	case errors.Is(err, fs.ErrPermission):
+		return "See that you may read and write there."
+	case errors.Is(err, scheduler.ErrUnreachable):
+		return "`kerb doctor` looks for the cause."
+	}
+	return ""
 }
 
 // helpOf is the command whose help says how the arguments should have been.

@@ -2,8 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/scheduler"
 )
 
 // Wrong command lines end with 2, one sentence, and where to read more; nothing goes to standard output.
@@ -46,6 +53,25 @@ func TestHelp(t *testing.T) {
 			if code != 0 || !strings.Contains(out.String(), want) {
 				t.Errorf("kerb %s --help: exit %d, and no %q: %s%s", c.Name, code, want, out.String(), text.String())
 			}
+		}
+	}
+}
+
+// What may come up anywhere is said with what to do, once.
+func TestAdvice(t *testing.T) {
+	full := &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&phases.Error{Class: phases.IO, Err: full, Remedy: "try another folder"}, "Make room"},
+		{fmt.Errorf("lease: %w", os.ErrPermission), "See that you may"},
+		{&phases.Error{Class: phases.Input, Err: os.ErrPermission, Remedy: "choose another"}, ""},
+		{fmt.Errorf("poll: %w", scheduler.ErrUnreachable), "`kerb doctor`"},
+		{errors.New("else"), ""},
+	} {
+		if got := adviceOn(c.err); !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}
 	}
 }
