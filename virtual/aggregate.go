@@ -439,7 +439,9 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 	}
 	if len(seen) == 0 {
 		layout.Role = Identical
-		if n := j.holders(path); n > 1 {
+		if n := j.holders(path); n > 1 && slices.Contains(j.rules.Identical, path) {
+			j.note(path, "stored once", fmt.Sprintf("the first of %d files stands for all", n), "user")
+		} else if n > 1 {
 			j.note(path, "stored once", fmt.Sprintf("the same in %d files", n), "evidence")
 		}
 		return arr, layout, true

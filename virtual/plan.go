@@ -14,6 +14,7 @@ type Plan struct {
 	Files   []File   // in order along the axes
 	Stacks  []Stack  // the axes that variables have in the dataset only
 	Notes   []Note   // why it is so
+	Rules   string   // of the user's, by which it is so: see [Rules.Record]
 }
 
 // Role is what an array of the plan is made of.

@@ -37,8 +37,8 @@ func newVerifyCommand(env environment) *cli.Command {
 coordinates are those of every file, and that values read through the store are bit for bit those of the files, read afresh:
 a sample of them, or --all. What is wrong in the store itself is found without --all; a source that was damaged where neither its
 size nor its time of change tell is found only in the chunks that are read, and there only when they are compressed. The files
-are those of the plan, when the store lies in the workdir that it was made in; otherwise those that its references name, and how
-they are joined must be said as it was when the store was made.
+are those of the plan, when the store lies in the workdir that it was made in; otherwise those that its references name, joined as
+the store records that they were. A store that was made by something else records nothing: say it with the flags.
 
 Example:
    kerb verify sst.parq
@@ -84,7 +84,7 @@ func runVerify(ctx context.Context, store string, opts verifyOptions, env enviro
 	if opts.all {
 		n = verify.All
 	}
-	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Fetch: files.Fetch, Open: phases.OpenSource, Known: known}
+	subject := verify.Subject{Name: filepath.Base(strings.TrimSuffix(store, "/")), Store: s, Fetch: files.Fetch, Open: phases.SourceOpener(phases.MaxInlineLimit), Known: known}
 	busy := startWorking(ctx, env.stderr, "verifying "+subject.Name)
 	var report *verify.Report
 	if plan, open, ok := verify.Made(store, s.Dataset()); ok && len(others) == 0 {

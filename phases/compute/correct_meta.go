@@ -19,6 +19,7 @@ const (
 	versionAttribute = "kerchunk_builder_version"
 	sourcesAttribute = "kerchunk_builder_sources"
 	planAttribute    = "kerchunk_builder_plan"
+	rulesAttribute   = "kerchunk_builder_rules"   // how the user wanted the sources joined
 	skippedAttribute = "kerchunk_builder_skipped" // variables of the sources that the store lacks, and why
 )
 
@@ -42,6 +43,9 @@ func described(p *virtual.Plan, digest string, opts Options) virtual.Dataset {
 	root.Attributes = append(slices.Clone(root.Attributes),
 		cdm.Attribute{Name: versionAttribute, Value: opts.Version},
 		cdm.Attribute{Name: sourcesAttribute, Value: sourcesDigest(p)})
+	if p.Rules != "" {
+		root.Attributes = append(root.Attributes, cdm.Attribute{Name: rulesAttribute, Value: p.Rules})
+	}
 	var skipped []string
 	for _, n := range p.Notes {
 		if n.Decision == virtual.Skipped {

@@ -44,7 +44,8 @@ func (r *Reader) join(ctx context.Context, headers []*virtual.Header, rules virt
 		return nil, classify(err)
 	}
 	p.Notes = append(p.Notes, r.unshown(j.Headers())...)
-	return p, nil
+	p.Rules, err = rules.Record()
+	return p, err
 }
 
 // classify gives a refusal of the joiner its class and its remedy.

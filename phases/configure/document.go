@@ -1,6 +1,7 @@
 package configure
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,6 +27,7 @@ type Document struct {
 	Axes    []axisJSON                 `json:"concatenated"`
 	Stacks  []virtual.Stack            `json:"stacked,omitempty"` // dimensions that the files don't have
 	Arrays  []arrayJSON                `json:"variables"`
+	Rules   json.RawMessage            `json:"rules,omitempty"` // of the user's, about joining: the store says them too
 	Notes   []virtual.Note             `json:"decisions"`
 	Meta    map[string]json.RawMessage `json:"metadata"` // as .zmetadata will have it
 	Order   []string                   `json:"metadata_order"`
@@ -98,7 +100,7 @@ func NewDocument(code string, p *virtual.Plan, c Compute) (*Document, error) {
 	if err != nil {
 		return nil, &phases.Error{Class: phases.Unsupported, Err: fmt.Errorf("dataset %s: %w", code, err)}
 	}
-	d := &Document{Code: code, Compute: c, Stacks: p.Stacks, Notes: p.Notes, Meta: map[string]json.RawMessage{}}
+	d := &Document{Code: code, Compute: c, Stacks: p.Stacks, Notes: p.Notes, Rules: json.RawMessage(p.Rules), Meta: map[string]json.RawMessage{}}
 	for _, e := range meta {
 		d.Meta[e.Key] = pythonless(e.JSON)
 		d.Order = append(d.Order, e.Key)
@@ -127,6 +129,13 @@ func pythonless(text []byte) json.RawMessage {
 // Plan is the inverse of NewDocument.
 func (d *Document) Plan() (*virtual.Plan, error) {
 	p := &virtual.Plan{Notes: d.Notes, Stacks: d.Stacks}
+	var rules bytes.Buffer // without the spaces that the document has
+	if len(d.Rules) > 0 {
+		if err := json.Compact(&rules, d.Rules); err != nil {
+			return nil, fmt.Errorf("dataset %s: configure.json: rules: %w", d.Code, err)
+		}
+	}
+	p.Rules = rules.String()
 	var meta zarr.Metadata
 	for _, key := range d.Order {
 		text := d.Meta[key]

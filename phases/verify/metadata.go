@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,6 +25,14 @@ import (
 // store one header for each of them is in memory.
 func Metadata(ctx context.Context, store Store, reader Reader, plan *virtual.Plan, sources Sources) (headers, chunks *Result, err error) {
 	m := &metadata{ds: store.Dataset(), places: newPlaces(store, reader, plan, FromPlan(plan), sources), plan: plan, owners: plan.Owners(), sources: sources, decided: decided(plan), known: map[string][]Fault{}}
+	rules, err := virtual.ReadRules(plan.Rules)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.identical = make(map[string]bool, len(rules.Identical))
+	for _, path := range rules.Identical {
+		m.identical[path] = true
+	}
 	result := &Result{Check: "metadata", Unit: "headers", Checked: int64(len(plan.Files))}
 	m.groups(result)
 	if err := m.coordinates(ctx, reader, result); err != nil {
@@ -46,6 +55,7 @@ func Metadata(ctx context.Context, store Store, reader Reader, plan *virtual.Pla
 	for _, f := range together(faults) {
 		result.add(f)
 	}
+	result.Accepted = m.accepted.Load()
 	chunks = &Result{Check: "places", Unit: "chunks", Checked: m.places.checked.Load()}
 	for _, list := range misplaced {
 		for _, f := range list {
@@ -91,6 +101,9 @@ type metadata struct {
 	places  *places
 	decided map[string]bool // attributes, by the user: see decided
 	boxes   []*box          // by array: the coordinates of the store
+
+	identical map[string]bool // arrays of which the user has said that all files have the same values
+	accepted  atomic.Int64    // differences of theirs
 
 	mu    sync.Mutex
 	known map[string][]Fault // of variables by their signature: most files are alike
@@ -222,6 +235,10 @@ func (m *metadata) header(ctx context.Context, i int, f cdm.File) ([]Fault, erro
 			differing, err := m.values(ctx, f, a, p, pf)
 			if err != nil {
 				return nil, err
+			}
+			if m.identical[arr.Path] && !m.places.owned[p][i] { // the user has taken them for the same
+				m.accepted.Add(int64(len(differing)))
+				differing = nil
 			}
 			faults = append(slices.Clip(faults), differing...)
 		}

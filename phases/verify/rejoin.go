@@ -14,14 +14,18 @@ import (
 	"github.com/cedadev/kerchunk-builder/workdirs"
 )
 
-// Where a store says of how many files it was made, "12 files, ...", and by which plan.
+// Where a store says of how many files it was made, "12 files, ...", by which plan, how the user wanted the files to be joined, and what
+// of them was left out.
 const (
 	sourcesAttribute = provenance + "sources"
 	planAttribute    = provenance + "plan"
+	rulesAttribute   = provenance + "rules"
+	skippedAttribute = provenance + "skipped"
 )
 
 // Alone verifies a store of which nothing but the store is there: the files that its references name, and others whose values are
-// all inline, are joined again by the rules, as configure does, and the store is held against that. s.Plan is not used.
+// all inline, are joined again as configure does, by the rules that the store records and by the given ones, which win; and the store is held
+// against that. s.Open should not refuse what was stored by value; s.Plan is not used.
 func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules, n int64, seed uint64) (*Report, error) {
 	urls, err := s.named(ctx, others)
 	if err != nil {
@@ -36,7 +40,13 @@ func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules
 		files.add(Fault{Kind: Source, Expected: fmt.Sprintf("the %d files that the store says it was made of", made),
 			Found: fmt.Sprintf("%d that its references name; files whose values are all inline must be named with --source", len(urls))})
 	}
-	rules.Keep = nil
+	made, err := madeBy(ds)
+	if err != nil {
+		return nil, phases.Errorf(phases.Input, "", "%s: %w", s.Name, err)
+	}
+	rules = rules.With(made)
+	rules.Keep, rules.SkipRefused = nil, made.SkipRefused
+	rules.InlineLimit = max(rules.InlineLimit, phases.MaxInlineLimit) // by value is what needs it, and the store shows what that is
 	steps, err := compute.Steps(ds)
 	if err != nil {
 		return nil, phases.Errorf(phases.Input, "", "%s: %w", s.Name, err)
@@ -114,6 +124,18 @@ func (s Subject) named(ctx context.Context, others []string) ([]string, error) {
 		add(url)
 	}
 	return out, nil
+}
+
+// madeBy are the rules that a store says it was made by.
+func madeBy(ds virtual.Dataset) (virtual.Rules, error) {
+	if len(ds.Groups) == 0 {
+		return virtual.Rules{}, nil
+	}
+	root := ds.Groups[0].Attributes
+	text, _ := cdm.Lookup(root, rulesAttribute).(string)
+	rules, err := virtual.ReadRules(text)
+	rules.SkipRefused = cdm.Lookup(root, skippedAttribute) != nil
+	return rules, err
 }
 
 // madeOf is how many files a store says it was made of; 0 when it does not say.

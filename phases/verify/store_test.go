@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -28,8 +29,14 @@ func built(t *testing.T, files []string) Subject {
 // builtIn says where the store is, too.
 func builtIn(t *testing.T, files []string) (Subject, string) {
 	t.Helper()
+	return builtBy(t, files, virtual.Rules{})
+}
+
+// builtBy joins by rules.
+func builtBy(t *testing.T, files []string, rules virtual.Rules) (Subject, string) {
+	t.Helper()
 	ctx := context.Background()
-	plan, err := configure.Join(ctx, configure.Options{Open: phases.OpenSource}, files, virtual.Rules{})
+	plan, err := configure.Join(ctx, configure.Options{Open: phases.OpenSource}, files, rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,6 +211,35 @@ func TestAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	found(t, result(t, report, "files"), []string{"source: expected files that can be joined", files[2]})
+}
+
+// A store says how the user wanted its files to be joined, so that it can be verified by itself; values that he has taken for the
+// same are accepted, and counted, wherever they are not the store's own.
+func TestAloneByTheRulesOfTheStore(t *testing.T) {
+	files := written(t)
+	text := bytes.Replace(classic(3), []byte{0xbf, 0xc0, 0, 0}, []byte{0xbf, 0xc0, 0, 1}, 1) // the first latitude, by one bit
+	if err := os.WriteFile(files[3], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := configure.Join(t.Context(), configure.Options{Open: phases.OpenSource}, files, virtual.Rules{}); err == nil {
+		t.Fatal("files that disagree are joined")
+	}
+	rules := virtual.Rules{Identical: []string{"lat"}, Set: map[string]any{"title": "mine", "temp.valid_max": 5.0, "temp.n": int64(5)}}
+	s, _ := builtBy(t, files, rules)
+	check := func(how string, report *Report, err error) {
+		t.Helper()
+		if err != nil || report.Verdict != Passed {
+			t.Fatal(how, report, err)
+		}
+		if n := result(t, report, "metadata").Accepted; n != 1 {
+			t.Errorf("%s: %d differences were accepted, not 1", how, n)
+		}
+	}
+	report, err := s.Check(t.Context(), 0, 1)
+	check("by its plan", report, err)
+	s.Plan = nil
+	report, err = s.Alone(t.Context(), nil, virtual.Rules{}, 0, 1)
+	check("alone", report, err)
 }
 
 // inlined is a store in which the chunks of one file are inline.
