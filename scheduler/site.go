@@ -301,7 +301,10 @@ func (s *Site) Width(r Request) int {
 	if err != nil {
 		return 0 // whoever submits is told why
 	}
-	width := lower(c.Throttle, s.MaxQueued())
+	width := c.Throttle
+	if most := s.MaxQueued(); most > 0 {
+		width = lower(width, max(most/len(chainSteps), 1)) // the steps after it are queued with it
+	}
 	p := s.partition(c.Partition)
 	if p == nil || p.CPUs == 0 {
 		return width

@@ -18,7 +18,8 @@ const (
 	lightBytes = 2 << 30
 )
 
-// lightMemory is what the tasks of light datasets ask for. Compute and test need a small part of it, and stay within it in any case.
+// lightMemory is what the tasks of light datasets ask for, of which they mostly need a tenth. Should one need more, it is tried again
+// with more as any other.
 const lightMemory = 1 << 30
 
 // foresee says how long the steps of a dataset may take, from what init has counted: several times what they take where the
