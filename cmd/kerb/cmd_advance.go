@@ -43,7 +43,10 @@ Example:
 // The rounds that a job of the chain tries again when the step failed (the scheduler was away, the disk full), and looks again when
 // the scheduler's answer is older than the job, or the record of a task that ended is still on its way through the file system: nobody
 // else may come after it.
-const advanceRounds = 20
+const (
+	advanceRounds = 20
+	advancePause  = 30 * time.Second // at most, after a failure: some 8 minutes in all
+)
 
 func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env environment) error {
 	o, err := openLatest(opts.workdir, groupOrRun)
@@ -65,7 +68,11 @@ func runAdvance(ctx context.Context, opts advanceOptions, groupOrRun string, env
 	}
 	pic, finished, err := o.step(ctx, wait)
 	for round := 0; opts.job && round < advanceRounds && (err != nil || !finished && unsettled(pic, began)); round++ {
-		if serr := sleep(ctx, max(o.site.PollInterval/2, time.Second)); serr != nil {
+		pause := max(o.site.PollInterval/2, time.Second)
+		if err != nil {
+			pause = max(pause, min(time.Second<<round, advancePause))
+		}
+		if serr := sleep(ctx, pause); serr != nil {
 			return errors.Join(err, serr)
 		}
 		pic, finished, err = o.step(ctx, wait)
