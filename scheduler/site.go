@@ -309,7 +309,12 @@ func (s *Site) Width(r Request) int {
 	if p == nil || p.CPUs == 0 {
 		return width
 	}
-	width = lower(width, max(p.CPUs/c.Request.CPUs, 1))
+	node := cmp.Or(p.MaxCPUs, p.CPUs)
+	whole := node / c.Request.CPUs // tasks of a node, of which none is shared between two
+	if p.MaxMemory > 0 && c.Request.Memory > 0 {
+		whole = min(whole, int(int64(p.MaxMemory)/c.Request.Memory))
+	}
+	width = lower(width, max(p.CPUs*whole/node, 1))
 	if p.Memory > 0 && c.Request.Memory > 0 {
 		width = lower(width, max(int(int64(p.Memory)/c.Request.Memory), 1))
 	}

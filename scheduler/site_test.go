@@ -111,8 +111,12 @@ func TestWidth(t *testing.T) {
 		change func(*Site)
 		want   int
 	}{
-		"CPUs":         {func(s *Site) { s.Partitions[0].CPUs = 100 }, 50},
-		"memory":       {func(s *Site) { s.Partitions[0].CPUs, s.Partitions[0].Memory = 100, 20*gibibyte+1 }, 20},
+		"CPUs":   {func(s *Site) { s.Partitions[0].CPUs = 100 }, 50},
+		"memory": {func(s *Site) { s.Partitions[0].CPUs, s.Partitions[0].Memory = 100, 20*gibibyte+1 }, 20},
+		"nodes": {func(s *Site) {
+			p := &s.Partitions[0]
+			p.CPUs, p.MaxCPUs, p.Memory, p.MaxMemory = 40, 10, 14*gibibyte, 3*gibibyte+gibibyte/2
+		}, 12},
 		"QoS":          {func(s *Site) { s.Partitions[0].CPUs, s.QoS = 100, []QoS{{Name: "q", MaxJobs: 7}} }, 7},
 		"queue":        {func(s *Site) { s.Partitions[0].CPUs, s.MaxSubmit = 100, 9*len(chainSteps) }, 9},
 		"short queue":  {func(s *Site) { s.Partitions[0].CPUs, s.MaxSubmit = 100, 2 }, 1},

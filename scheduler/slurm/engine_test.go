@@ -298,6 +298,9 @@ func TestCompleteSite(t *testing.T) {
 	if n := described.Width(scheduler.Request{Memory: 1 << 30, Time: time.Hour, CPUs: 1}); n != 15 || described.Partitions[0].MaxCPUs != 192 || want.Partitions[0].CPUs != 0 {
 		t.Errorf("%d tasks at once, partitions %+v", n, described.Partitions)
 	}
+	if n := got.Width(scheduler.Request{Memory: 1 << 30, Time: time.Hour, CPUs: 1}); n != 12 { // 3 on each of its nodes
+		t.Errorf("%d tasks at once", n)
+	}
 	set, err := templates.Load()
 	if err != nil {
 		t.Fatal(err)
