@@ -319,6 +319,30 @@ func TestContiguousIsCut(t *testing.T) {
 	}
 }
 
+// Tiles that are stored in one piece each are cut into their rows where these are long enough, and never into what isn't one piece.
+func TestContiguousTilesAreCut(t *testing.T) {
+	tiles := func(nx int64) (*Plan, error) {
+		var headers []*Header
+		for i, n := range []int64{2, 4} { // of latitude
+			lat := coordinate("lat", "", []int64{10 * int64(i), 10*int64(i) + 1, 10*int64(i) + 2, 10*int64(i) + 3}[:n]...)
+			x := data("x", "time lat lon", []int64{3, n, nx}, []int64{3, n, nx})
+			x.Contiguous = true
+			headers = append(headers, header(fmt.Sprint(i), coordinate("time", "", 0, 1, 2), lat, x))
+		}
+		return plan(headers, Rules{InlineLimit: 1})
+	}
+	p, err := tiles(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if arr, lay := layoutAt(t, p, "x"); lay.Role != Concatenated || !slices.Equal(arr.Grid.Chunks, []int64{1, 2, 1000}) {
+		t.Errorf("%s in chunks %v", lay.Role, arr.Grid.Chunks)
+	}
+	if _, err := tiles(10); !errors.Is(err, ErrDrift) || !strings.Contains(err.Error(), "would have only 160 bytes") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestGlobalAttributes(t *testing.T) {
 	headers := days(2)
 	for i, h := range headers {

@@ -76,13 +76,7 @@ func (j *Joiner) chunks(path string, lay []int, owners []int) ([]int64, Drift) {
 			}
 			chunks[d] = max(g, 1)
 		}
-		for _, i := range owners {
-			if v := j.headers[i].Variable(path); !contiguousPieces(v.Shape, chunks) {
-				return nil, Drift{j.headers[i].URL, j.headers[owners[0]].URL, path, "shape", fmt.Sprint(v.Shape),
-					fmt.Sprintf("its pieces of %v don't lie in one piece", chunks)}
-			}
-		}
-		return chunks, Drift{}
+		return j.pieces(path, chunks, owners)
 	}
 	for d, ax := range lay {
 		if ax < 0 {
@@ -96,6 +90,44 @@ func (j *Joiner) chunks(path string, lay []int, owners []int) ([]int64, Drift) {
 		}
 	}
 	return chunks, Drift{}
+}
+
+// leastPiece is the fewest bytes of an array stored in one piece that a reference is made for where it has to be cut into rows:
+// smaller ones would be more to list than to copy.
+const leastPiece = 4 << 10
+
+// pieces cuts an array that is stored in one piece in each file into chunks which are one piece as well: where it is joined along an
+// inner axis, the axes before that one are cut into single elements.
+func (j *Joiner) pieces(path string, chunks []int64, owners []int) ([]int64, Drift) {
+	first := j.headers[owners[0]].Variable(path)
+	last, odd := 0, -1
+	for _, i := range owners {
+		shape := j.headers[i].Variable(path).Shape
+		for d := range shape {
+			if shape[d] != chunks[d] {
+				last = max(last, d)
+			}
+		}
+		if odd < 0 && !contiguousPieces(shape, chunks) {
+			odd = i
+		}
+	}
+	if odd < 0 {
+		return chunks, Drift{}
+	}
+	rows := slices.Clone(chunks)
+	for d := range last {
+		rows[d] = 1
+	}
+	size := int64(first.Type.Size)
+	for _, n := range rows {
+		size *= n
+	}
+	if size < leastPiece {
+		return nil, Drift{j.headers[odd].URL, j.headers[owners[0]].URL, path, "shape", fmt.Sprint(j.headers[odd].Variable(path).Shape),
+			fmt.Sprintf("its pieces of %v don't lie in one piece, and those of %v would have only %d bytes", chunks, rows, size)}
+	}
+	return rows, Drift{}
 }
 
 // contiguousPieces reports whether each chunk of an array stored in one piece is one piece as well.
