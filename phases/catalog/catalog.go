@@ -50,7 +50,7 @@ type Product struct {
 	Newest      time.Time // modification time of the newest of them; the item's date when the data have none
 
 	// Files shown beside the store; empty for none.
-	Plot, Report, Sources string
+	Plot, Report, Client, Sources string
 
 	Faults  int    // found by the test phase: a product with faults is refused
 	Version string // of this program

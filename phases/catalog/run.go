@@ -124,6 +124,11 @@ func gather(ctx context.Context, d *workdirs.Dataset, version string) (Product, 
 	if plot := d.Path(workdirs.TestDir, verify.SmallPlotFile); exists(plot) {
 		p.Plot = plot
 	}
+	if client, err := verify.ReadClient(d, latest.Path); err != nil {
+		return Product{}, err
+	} else if client != nil {
+		p.Client = d.Path(workdirs.TestDir, verify.ClientFile)
+	}
 	if p.StoreBytes, err = size(latest.Path); err != nil {
 		return Product{}, err
 	}

@@ -268,6 +268,7 @@ func assetsOf(dir string, p *Product) (map[string]asset, error) {
 	}{
 		"thumbnail": {p.Plot, "image/png", "First look", []string{"thumbnail"}},
 		"report":    {p.Report, "application/json", "Test report", []string{"metadata"}},
+		"client":    {p.Client, "application/json", "Check through xarray", []string{"metadata"}},
 		"sources":   {p.Sources, "application/x-ndjson", "Source files", []string{"metadata"}},
 	} {
 		if a.path == "" {
