@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// recorded are the rules that joining the same files again needs. What was kept and what was left out, a store shows itself.
+// recorded are the rules that joining the same files again needs. What was left out, a store says itself.
 type recorded struct {
+	Keep         []string       `json:"variables,omitempty"`
 	Concat       []string       `json:"concat,omitempty"`
 	NewDimension string         `json:"new_dimension,omitempty"`
 	Stack        []string       `json:"stack,omitempty"`
@@ -24,7 +25,7 @@ type recorded struct {
 // Record is the rules in the words of override.yaml, as JSON, for a store to say how it was made; "" when the evidence decides
 // everything.
 func (r Rules) Record() (string, error) {
-	out := recorded{r.Concat, r.NewDimension, r.Stack, r.Identical, nil, r.Remove}
+	out := recorded{r.Keep, r.Concat, r.NewDimension, r.Stack, r.Identical, nil, r.Remove}
 	for name, v := range r.Set {
 		if out.Set == nil {
 			out.Set = map[string]any{}
@@ -59,7 +60,7 @@ func ReadRules(text string) (Rules, error) {
 	for name, v := range in.Set {
 		in.Set[name] = valued(v)
 	}
-	return Rules{Concat: in.Concat, NewDimension: in.NewDimension, Stack: in.Stack, Identical: in.Identical, Set: in.Set, Remove: in.Remove}, nil
+	return Rules{Keep: in.Keep, Concat: in.Concat, NewDimension: in.NewDimension, Stack: in.Stack, Identical: in.Identical, Set: in.Set, Remove: in.Remove}, nil
 }
 
 // pointed writes floats with a point, which tells them from integers; those that JSON has no number for stand as text.

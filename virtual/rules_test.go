@@ -10,8 +10,8 @@ import (
 
 func TestRulesAreRecorded(t *testing.T) {
 	for want, r := range map[string]Rules{
-		"":                    {Keep: []string{"x"}, InlineLimit: 5, SkipRefused: true, Stack: []string{}},
-		`{"concat":["time"]}`: {Concat: []string{"time"}},
+		"":                                      {InlineLimit: 5, SkipRefused: true, Stack: []string{}},
+		`{"variables":["x"],"concat":["time"]}`: {Keep: []string{"x"}, Concat: []string{"time"}},
 		`{"new_dimension":"run","stack":["a"],"identical":["lat","lon"],"attributes":{"t.x":[1.0,2.5,{"float":"-Inf"}],"t.y":["a","b"],"title":"<a>","v.f":3.0,"v.n":-3},"remove":["h"]}`: {
 			NewDimension: "run", Stack: []string{"a"}, Identical: []string{"lat", "lon"}, Remove: []string{"h"},
 			Set: map[string]any{"title": "<a>", "v.n": int64(-3), "v.f": 3.0, "t.x": []float64{1, 2.5, math.Inf(-1)}, "t.y": []string{"a", "b"}},
@@ -22,7 +22,7 @@ func TestRulesAreRecorded(t *testing.T) {
 			t.Errorf("%s, %v; want %s", text, err, want)
 		}
 		back, err := ReadRules(text)
-		r.Keep, r.InlineLimit, r.SkipRefused = nil, 0, false
+		r.InlineLimit, r.SkipRefused = 0, false
 		if len(r.Stack) == 0 {
 			r.Stack = nil
 		}

@@ -45,16 +45,11 @@ func (s Subject) Alone(ctx context.Context, others []string, rules virtual.Rules
 		return nil, phases.Errorf(phases.Input, "", "%s: %w", s.Name, err)
 	}
 	rules = rules.With(made)
-	rules.Keep, rules.SkipRefused = nil, made.SkipRefused
+	rules.SkipRefused = made.SkipRefused
 	rules.InlineLimit = max(rules.InlineLimit, phases.MaxInlineLimit) // by value is what needs it, and the store shows what that is
-	steps, err := compute.Steps(ds)
-	if err != nil {
+	if rules.Keep, err = kept(ds, made); err != nil {
 		return nil, phases.Errorf(phases.Input, "", "%s: %w", s.Name, err)
 	}
-	for _, a := range ds.Arrays {
-		rules.Keep = append(rules.Keep, compute.Origin(steps, a.Path))
-	}
-	rules.Keep = append(rules.Keep, compute.Dropped(steps)...)
 	s.Plan, err = configure.Join(ctx, configure.Options{Open: s.Open}, urls, rules)
 	if err != nil {
 		switch phases.ClassOf(err) {
@@ -136,6 +131,20 @@ func madeBy(ds virtual.Dataset) (virtual.Rules, error) {
 	rules, err := virtual.ReadRules(text)
 	rules.SkipRefused = cdm.Lookup(root, skippedAttribute) != nil
 	return rules, err
+}
+
+// kept are the variables that are to be in a store, edits aside; nil for all. A store that doesn't say how it was made, or that
+// left some out, can only be taken at its word.
+func kept(ds virtual.Dataset, made virtual.Rules) ([]string, error) {
+	steps, err := compute.Steps(ds)
+	if err != nil || madeOf(ds) > 0 && !made.SkipRefused {
+		return made.Keep, err
+	}
+	keep := compute.Dropped(steps)
+	for _, a := range ds.Arrays {
+		keep = append(keep, compute.Origin(steps, a.Path))
+	}
+	return keep, nil
 }
 
 // madeOf is how many files a store says it was made of; 0 when it does not say.

@@ -193,6 +193,20 @@ func TestAlone(t *testing.T) {
 		t.Fatal(plan.Files)
 	}
 
+	// A variable that the files have, and that nobody left out.
+	lacking := s
+	ds := s.Store.Dataset()
+	ds.Arrays = slices.DeleteFunc(slices.Clone(ds.Arrays), func(a virtual.Array) bool { return a.Path == "lat" })
+	lacking.Store = subset{s.Store, ds}
+	if report, err = lacking.Alone(t.Context(), nil, virtual.Rules{}, All, 1); err != nil {
+		t.Fatal(err)
+	}
+	found(t, result(t, report, "arrays"), []string{"array lat", "no such array in the store"})
+	chosen, _ := builtBy(t, files, virtual.Rules{Keep: []string{"temp"}})
+	if report, err = chosen.Alone(t.Context(), nil, virtual.Rules{}, All, 1); err != nil || report.Verdict != Passed {
+		t.Fatal(report, err)
+	}
+
 	// A store in which one file's chunks are all inline names the others only.
 	hidden := s
 	hidden.Store = inlined{s.Store, files[4], s.Fetch}
