@@ -73,12 +73,16 @@ func (t Tally) Bad() bool { return t.Failed+t.Blocked+t.Items > 0 }
 
 func (t Tally) String() string {
 	s := fmt.Sprintf("%d of %d tasks done", t.Done, t.Total)
+	within := "datasets in them failed"
+	if t.Items == 1 {
+		within = "dataset in them failed"
+	}
 	for _, part := range []struct {
 		n    int
 		what string
 	}{
 		{t.Running, "running"}, {t.Queued, "queued"}, {t.Idle, "to be submitted"}, {t.Failing, "to be tried again"},
-		{t.Failed, "failed"}, {t.Blocked, "blocked"}, {t.Items, "datasets failed within tasks"},
+		{t.Failed, "failed"}, {t.Blocked, "blocked"}, {t.Items, within},
 	} {
 		if part.n > 0 {
 			s += fmt.Sprintf(", %d %s", part.n, part.what)
