@@ -10,7 +10,7 @@ import (
 )
 
 // maxKept is how many files a meter keeps open: as many as cost little memory and few descriptors.
-const maxKept = 64
+const maxKept = 256
 
 // meter opens source files for one command and counts what reading them costs. A file that is closed is kept for when it
 // is opened again: what was read of it, perhaps from far away, is read once, and is of one version of the file.
