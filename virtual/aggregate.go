@@ -394,7 +394,7 @@ func (j *Joiner) array(path string) (Array, Layout, bool) {
 			continue
 		}
 		if owner, ok := tiles[k]; ok {
-			if o := j.headers[owner].Variable(path); o.Content != v.Content && !container(v) && !slices.Contains(j.rules.Identical, path) {
+			if o := j.headers[owner].Variable(path); o.Content != v.Content && !IsGridMapping(v) && !slices.Contains(j.rules.Identical, path) {
 				j.drift(i, owner, path, DifferentContent, "another", "files that share their place must have the same values")
 			}
 			continue

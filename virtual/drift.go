@@ -125,7 +125,7 @@ func difference(v, first *Variable, layout []int, retime bool) (what, got, want 
 		}
 		return "attribute " + name, got, want
 	}
-	if container(first) {
+	if IsGridMapping(first) {
 		for _, list := range [][]cdm.Attribute{first.Attributes, v.Attributes} {
 			for _, x := range list {
 				a, b := cdm.Lookup(v.Attributes, x.Name), cdm.Lookup(first.Attributes, x.Name)
@@ -156,8 +156,8 @@ func since(units any) bool {
 	return strings.Contains(s, " since ")
 }
 
-// container reports whether v is a grid mapping: its attributes say all, and its value says nothing (CF conventions 5.6).
-func container(v *Variable) bool { return v.Attribute("grid_mapping_name") != nil }
+// IsGridMapping reports whether v is a grid mapping: its attributes say all, and its value says nothing (CF conventions 5.6).
+func IsGridMapping(v *Variable) bool { return v.Attribute("grid_mapping_name") != nil }
 
 // storage compares how a variable is stored with the first file's: differences here matter only to arrays that are
 // made of references.

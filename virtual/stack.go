@@ -247,7 +247,7 @@ func (j *Joiner) stackScalars() {
 			if v == nil {
 				continue
 			}
-			fit = fit && (asked || len(v.Shape) == 0 && v.Content != "" && !container(v))
+			fit = fit && (asked || len(v.Shape) == 0 && v.Content != "" && !IsGridMapping(v))
 			for _, a := range j.axes {
 				fit = fit && !slices.Contains(v.Axes, a.path) // it has an axis to follow already
 			}

@@ -11,7 +11,7 @@ import (
 )
 
 // classic FILE [KEY=VALUE]... writes a netCDF classic file (CDF-1; NetCDF User Guide, appendix B) of a series x(time): times=0,1
-// units=U (of time) values=5,6 (of x) xunits=U scale=F member=N (a scalar variable).
+// units=U (of time) values=5,6 (of x) xunits=U scale=F member=N (a scalar variable) mapping=N (the value of a grid mapping).
 func classic(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: classic FILE [KEY=VALUE]...")
@@ -52,6 +52,9 @@ func classic(ts *testscript.TestScript, neg bool, args []string) {
 	vars := []variable{{"time", true, []attr{{"units", set["units"]}}, times}, x}
 	if m := set["member"]; m != "" {
 		vars = append(vars, variable{"member", false, []attr{{"standard_name", "realization"}}, floats(m)})
+	}
+	if m := set["mapping"]; m != "" {
+		vars = append(vars, variable{"crs", false, []attr{{"grid_mapping_name", "latitude_longitude"}}, floats(m)})
 	}
 
 	header := func(begins []uint32) []byte {

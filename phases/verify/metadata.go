@@ -231,7 +231,8 @@ func (m *metadata) header(ctx context.Context, i int, f cdm.File) ([]Fault, erro
 		if !unlike(faults) {
 			faults = append(slices.Clip(faults), lengths(arr, lay, pf, v)...)
 		}
-		if !unlike(faults) && m.boxes[a] != nil {
+		means := !virtual.IsGridMapping(v) || m.places.owned[p][i] // of other files' it is their attributes that count
+		if !unlike(faults) && m.boxes[a] != nil && means {
 			differing, err := m.values(ctx, f, a, p, pf)
 			if err != nil {
 				return nil, err
