@@ -40,8 +40,8 @@ func decide(p *virtual.Plan, ch choice) Compute {
 	span := func(s float64) time.Duration {
 		return time.Duration(min(s, 1e9) * float64(time.Second)).Round(time.Millisecond)
 	}
-	c.Because = fmt.Sprintf("about %s, at most %s, and Tk %.1f MB, for %d references in %d files",
-		span(c.Predicted.Seconds.Mid), span(seconds), c.Predicted.StoreBytes.Mid/1e6, c.References, len(p.Files))
+	c.Because = fmt.Sprintf("about %s, at most %s, and Tk %.1f kB, for %d references in %d files",
+		span(c.Predicted.Seconds.Mid), span(seconds), c.Predicted.StoreBytes.Mid/1e3, c.References, len(p.Files))
 	if ch.profile != nil {
 		c.Because += ", by the profile " + ch.profile.Name
 	}
