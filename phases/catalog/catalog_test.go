@@ -382,7 +382,7 @@ func TestManyTasksAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	for name, per := range map[string]string{"cmip/collection.json": `"rel": "item"`, "cmip/esm.csv": "/archive/stores/", "cmip/intake.yaml": "driver: netcdf"} {
+	for name, per := range map[string]string{"cmip/collection.json": `"rel": "item"`, "cmip/esm.csv": "/archive/stores/", "cmip/intake.yaml": "driver: zarr"} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -571,7 +571,7 @@ func TestIntake(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := f.Sources["rain-1"]
-	if s.Args["urlpath"] != "/archive/stores/rain-1.kr1.0.parq" || s.Args["xarray_kwargs"].(map[string]any)["engine"] != "kerchunk" {
+	if s.Driver != "zarr" || s.Args["urlpath"] != "reference://" || at(s.Args, "storage_options")["fo"] != "/archive/stores/rain-1.kr1.0.parq" {
 		t.Errorf("the entry is %+v", s)
 	}
 	rows, err := os.ReadFile(filepath.Join(dir, "cmip", "esm.csv"))

@@ -30,23 +30,23 @@ type intakeSource struct {
 	Metadata    map[string]any `yaml:"metadata,omitempty"`
 }
 
-// intakeSources makes a group's intake catalogue. Its entries are opened by intake-xarray's general
-// driver, "netcdf", which hands the store to xarray.open_dataset with engine="kerchunk".
+// intakeSources makes a group's intake catalogue. Its entries are opened by intake-xarray's driver "zarr", through fsspec's
+// reference file system (https://filesystem-spec.readthedocs.io/en/latest/api.html#fsspec.implementations.reference.ReferenceFileSystem):
+// the driver "netcdf", which can be told the engine "kerchunk", opens its path as a file first, which a folder of parquet is not.
 func intakeSources(group string, items []*item) ([]byte, error) {
 	f := intakeFile{Metadata: intakeMetadata{Version: 1, Title: group}, Sources: map[string]intakeSource{}}
 	for _, it := range items {
 		store := it.Assets["store"]
-		open := maps.Clone(store.Open)
-		delete(open, "chunks") // which intake-xarray takes itself
+		options := map[string]any{"fo": store.Href}
+		maps.Copy(options, store.Storage)
+		args := maps.Clone(store.Open)
+		delete(args, "engine") // the driver's own
+		args["urlpath"], args["consolidated"], args["storage_options"] = "reference://", false, options
 		f.Sources[it.ID] = intakeSource{
 			Description: it.Properties.Title,
-			Driver:      "netcdf",
-			Args: map[string]any{
-				"urlpath":       store.Href,
-				"chunks":        map[string]any{},
-				"xarray_kwargs": open,
-			},
-			Metadata: map[string]any{"group": group, "license": it.Properties.License, "variables": dataVariables(it)},
+			Driver:      "zarr",
+			Args:        args,
+			Metadata:    map[string]any{"group": group, "license": it.Properties.License, "variables": dataVariables(it)},
 		}
 	}
 	return yamlBytes(f)
