@@ -95,24 +95,37 @@ func (r *Run) removeEmptied(gone []recordName) {
 // compactedRecords reads the compacted file when it is another than the one that was read before.
 func (r *Run) compactedRecords() ([]Record, error) {
 	k := &r.known
-	f, err := os.Open(r.path(tasksDir, compactedFile)) // to stat it by its name could be out of date on NFS
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	f, info, err := r.openCompacted()
+	if f == nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	if k.of != nil && os.SameFile(k.of, info) && k.of.ModTime().Equal(info.ModTime()) && k.of.Size() == info.Size() {
 		return k.compacted, nil
 	}
-	k.compacted, err = readCompacted(f, info.Size())
-	k.of = info
-	return k.compacted, err
+	read, err := readCompacted(f, info.Size())
+	if err != nil {
+		return nil, err // and the next look reads it again: what was read of it is not all
+	}
+	k.compacted, k.of = read, info
+	return read, nil
+}
+
+// openCompacted opens the compacted file; nil when there is none.
+func (r *Run) openCompacted() (*os.File, os.FileInfo, error) {
+	f, err := os.Open(r.path(tasksDir, compactedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat() // by its name it could be out of date on NFS
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 // readCompacted reads a compacted file, on all processors.
@@ -159,19 +172,11 @@ func splitLines(b []byte, n int) [][]byte {
 
 // compactedTask finds the compacted records of one task without reading those of all others.
 func (r *Run) compactedTask(job string, index int) ([]Record, error) {
-	path := r.path(tasksDir, compactedFile)
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	f, info, err := r.openCompacted()
+	if f == nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	lines := lineReader{f: f, size: info.Size(), parser: compactParser{known: map[string]string{}}}
 	// The first byte from which the next line is the task's, or one that follows it.
 	start := sort.Search(int(lines.size), func(at int) bool {
@@ -187,7 +192,7 @@ func (r *Run) compactedTask(job string, index int) ([]Record, error) {
 		list, at = append(list, *rec), end
 	}
 	if lines.err != nil {
-		return nil, fmt.Errorf("task records %s: %w", path, lines.err)
+		return nil, fmt.Errorf("task records %s: %w", f.Name(), lines.err)
 	}
 	return list, nil
 }

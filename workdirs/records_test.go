@@ -139,3 +139,30 @@ func TestCompactionLosesNoWord(t *testing.T) {
 		t.Errorf("%v beside the compacted file, %v", entries, err)
 	}
 }
+
+// Records that can't be read are an error at every look: those that could be read are not taken for all.
+func TestDamagedRecordsStayAnError(t *testing.T) {
+	r := &Run{ID: "r", dir: t.TempDir()}
+	for i := range 10 {
+		if err := r.WriteRecord(Record{Job: "compute", Index: i, Attempt: 1, State: Done, Source: "task"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Compact(1); err != nil {
+		t.Fatal(err)
+	}
+	path := r.path(tasksDir, compactedFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text[:len(text)-10], 0o600); err != nil { // within the last record
+		t.Fatal(err)
+	}
+	r = &Run{ID: "r", dir: r.dir} // which has not read them before
+	for look := range 2 {
+		if list, err := r.Records(); err == nil {
+			t.Errorf("look %d finds %d records and no error", look, len(list))
+		}
+	}
+}
