@@ -628,18 +628,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			s.files.AppendJournal(e)
 		}
 		s.files.stop = false
-		for range 1000 {
-			pic, finished, err := d.Step(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if finished {
-				s.outcome(pic)
-				return
-			}
-			s.tick()
-		}
-		t.Fatal("the run does not come to an end")
+		s.toTheEnd(d)
 	})
 }
 
@@ -681,6 +670,22 @@ func TestHalted(t *testing.T) {
 	})
 }
 
+// toTheEnd steps until nothing is left to do, and checks what has come of it.
+func (s *simulation) toTheEnd(d *Driver) {
+	for range 1000 {
+		pic, finished, err := d.Step(context.Background())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if finished {
+			s.outcome(pic)
+			return
+		}
+		s.tick()
+	}
+	s.t.Fatal("the run does not come to an end")
+}
+
 // nothingWaits checks that no task of the run is left in the queue that does not run.
 func (s *simulation) nothingWaits() {
 	for _, j := range s.jobs {
@@ -696,18 +701,7 @@ func (s *simulation) nothingWaits() {
 func TestDriverDoesEverythingOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, d := newSimulation(t, false, false)
-		for range 1000 {
-			pic, finished, err := d.Step(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if finished {
-				s.outcome(pic)
-				return
-			}
-			s.tick()
-		}
-		t.Fatal("the run does not come to an end")
+		s.toTheEnd(d)
 	})
 }
 

@@ -14,18 +14,7 @@ import (
 // The tasks of a big run compact its records themselves, as it goes; nobody has to look at it for that.
 func TestTasksCompactTheirRun(t *testing.T) {
 	s := newStage(t, "a")
-	w, err := workdirs.Open(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := w.Group("g")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := g.NewRun(workdirs.RunInfo{}, scheduler.Plan{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, r := s.emptyRun()
 	last := compactFrom
 	for !compacts("compute", last) {
 		last++

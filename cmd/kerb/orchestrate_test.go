@@ -197,6 +197,24 @@ func (s *stage) wantOnce(codes ...string) {
 	}
 }
 
+// emptyRun makes a run of which a test writes the tasks itself.
+func (s *stage) emptyRun() (*workdirs.Workdir, *workdirs.Run) {
+	s.t.Helper()
+	w, err := workdirs.Open(s.dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	g, err := w.Group("g")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := g.NewRun(workdirs.RunInfo{}, scheduler.Plan{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return w, r
+}
+
 // wantAll wants each step of the datasets to have succeeded: of tasks that are shared and run again perhaps more than once, since
 // it is for the phases to see that there is nothing to do.
 func (s *stage) wantAll(codes ...string) {
@@ -389,18 +407,7 @@ func TestDriverIsKilled(t *testing.T) {
 // another time is tried again alone.
 func TestPackedTask(t *testing.T) {
 	s := newStage(t, "a", "b", "c")
-	w, err := workdirs.Open(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := w.Group("g")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := g.NewRun(workdirs.RunInfo{}, scheduler.Plan{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, r := s.emptyRun()
 	var log bytes.Buffer
 	task := func(job, after string, attempt int) (workdirs.Record, error) {
 		t.Helper()
