@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -42,19 +41,10 @@ func TestShare(t *testing.T) {
 // Nothing is published while the share of one task is missing, or a record that a task had put into its place; when that is mended the
 // store is that of one process.
 func TestPublishedOnlyWhenAllIsCombined(t *testing.T) {
-	temp := scratch(t)
-	var n atomic.Int64
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		folder := filepath.Join(temp, fmt.Sprint(n.Add(1)))
-		defer os.RemoveAll(folder)
+	inWorlds(t, func(t *rapid.T, w *world, folder string) {
 		opts := Options{Open: w.open, Version: "1"}
 		conf := configure.Compute{Mode: "serial", Format: "parquet", RecordSize: int64(rapid.IntRange(1, 9).Draw(t, "record size"))}
-		store, err := Run(context.Background(), w.configured(t, filepath.Join(folder, "serial"), conf), opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := snapshot(t, store)
+		want := w.serially(t, folder, conf, opts)
 
 		conf.Mode, conf.Parts, conf.Combines = "parallel", rapid.IntRange(1, len(w.plan.Files)).Draw(t, "parts"), rapid.IntRange(2, 4).Draw(t, "combines")
 		d := w.configured(t, filepath.Join(folder, "parallel"), conf)
@@ -109,7 +99,8 @@ func TestPublishedOnlyWhenAllIsCombined(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if store, err = Correct(context.Background(), d, opts); err != nil {
+		store, err := Correct(context.Background(), d, opts)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got := snapshot(t, store); !same(t, got, want) {

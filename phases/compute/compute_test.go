@@ -22,12 +22,7 @@ import (
 // Serial and parallel compute give the same bytes, which are those of the naive model; so they do when they are interrupted
 // anywhere, or killed, and run again.
 func TestStoreIsThatOfTheModel(t *testing.T) {
-	temp := scratch(t)
-	var n atomic.Int64
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		folder := filepath.Join(temp, fmt.Sprint(n.Add(1)))
-		defer os.RemoveAll(folder)
+	inWorlds(t, func(t *rapid.T, w *world, folder string) {
 		c := configure.Compute{Mode: "serial", Format: rapid.SampledFrom([]string{"parquet", "parquet", "json"}).Draw(t, "format"), RecordSize: int64(rapid.IntRange(1, 9).Draw(t, "record size"))}
 		serial := w.configured(t, filepath.Join(folder, "serial"), c)
 		store, err := Run(context.Background(), serial, Options{Open: w.open, Version: "1"})

@@ -7,13 +7,16 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/cedadev/kerchunk-builder/formats/cdm"
 	"github.com/cedadev/kerchunk-builder/phases"
+	"github.com/cedadev/kerchunk-builder/phases/configure"
 	"github.com/cedadev/kerchunk-builder/virtual"
 )
 
@@ -423,4 +426,25 @@ func scratch(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// inWorlds checks a property of drawn worlds, each with a folder of its own.
+func inWorlds(t *testing.T, property func(t *rapid.T, w *world, folder string)) {
+	temp := scratch(t)
+	var n atomic.Int64
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		folder := filepath.Join(temp, fmt.Sprint(n.Add(1)))
+		defer os.RemoveAll(folder)
+		property(t, w, folder)
+	})
+}
+
+// serially is what one process makes of the world.
+func (w *world) serially(t *rapid.T, folder string, conf configure.Compute, opts Options) map[string]string {
+	store, err := Run(context.Background(), w.configured(t, filepath.Join(folder, "serial"), conf), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot(t, store)
 }

@@ -3,9 +3,7 @@ package compute
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -16,12 +14,7 @@ import (
 
 // Progress counts file by file up to the total that it says from the first, and all parts together tell of as many references as one process.
 func TestProgress(t *testing.T) {
-	temp := scratch(t)
-	var n atomic.Int64
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		folder := filepath.Join(temp, fmt.Sprint(n.Add(1)))
-		defer os.RemoveAll(folder)
+	inWorlds(t, func(t *rapid.T, w *world, folder string) {
 		var at phases.Progress
 		opts := Options{Open: w.open, Version: "1", Progress: func(p phases.Progress) {
 			if p.Done != at.Done+1 || at.Done > 0 && p.Total != at.Total || p.References < at.References {

@@ -3,11 +3,9 @@ package compute
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -19,19 +17,10 @@ import (
 // Parts that are gone or damaged when they are put together are named, all at once and no others; computed again, they give the
 // store that they should have given.
 func TestDamagedPartsAreComputedAgain(t *testing.T) {
-	temp := scratch(t)
-	var n atomic.Int64
-	rapid.Check(t, func(t *rapid.T) {
-		w := drawWorld(t)
-		folder := filepath.Join(temp, fmt.Sprint(n.Add(1)))
-		defer os.RemoveAll(folder)
+	inWorlds(t, func(t *rapid.T, w *world, folder string) {
 		opts := Options{Open: w.open, Version: "1"}
 		conf := configure.Compute{Mode: "serial", Format: "parquet", RecordSize: int64(rapid.IntRange(1, 9).Draw(t, "record size"))}
-		store, err := Run(context.Background(), w.configured(t, filepath.Join(folder, "serial"), conf), opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := snapshot(t, store)
+		want := w.serially(t, folder, conf, opts)
 
 		conf.Mode, conf.Parts = "parallel", rapid.IntRange(1, len(w.plan.Files)).Draw(t, "parts")
 		d := w.configured(t, filepath.Join(folder, "parallel"), conf)
@@ -88,7 +77,8 @@ func TestDamagedPartsAreComputedAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if store, err = Correct(context.Background(), d, opts); err != nil {
+		store, err := Correct(context.Background(), d, opts)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got := snapshot(t, store); !same(t, got, want) {
